@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from itertools import count
 from math import isnan
-from typing import Any
+from typing import Any, ClassVar
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -40,6 +40,8 @@ class MetricsWriter(Callback):
         config: the run's settings, written when training starts.
         judged: name of the rows that ``val_…`` metrics are computed on.
     """
+
+    exclusive_files: ClassVar[bool] = True
 
     folder: RunFolder = field()
     config: Mapping[str, Any] = field()
@@ -86,6 +88,8 @@ class MetricsWriter(Callback):
 
 class DeferredCallback(Callback):
     """A callback that is created when training starts, from values known only then."""
+
+    exclusive_files: ClassVar[bool] = True  # of whatever is made, in the run folder
 
     make: Callable[[], Callback] = field()
     made: list[Callback] = field(default_factory=list)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.table import Table
 
 from wellfit.charts import learning_charts, loss_and_accuracy
 from wellfit.charts.to_matplotlib import figure, png
@@ -47,6 +48,7 @@ from wellfit.core.model_folder import is_model
 from wellfit.core.words import duration, moment, pluralize, spent
 from wellfit.diagnose import Report
 from wellfit.estimators import load_model
+from wellfit.estimators.display import architecture_rows
 from wellfit.estimators.settings import holds_out
 from wellfit.estimators.stopping import stopping_of
 from wellfit.fitting.pretrained.start import in_words
@@ -316,6 +318,7 @@ def _print_training(model: Model, judged: str, console: Console) -> None:
         f"\n{_ended(model.status_)} after {epochs} in {duration(training_seconds(model))}{kept}; "
         f"{pluralize(model.n_parameters_, 'parameter')}"
     )
+    _print_architectures(model, console)
     console.print(
         f"{in_words(model.pretrained_)}\n" if model.pretrained is not None else "", soft_wrap=True
     )
@@ -324,3 +327,16 @@ def _print_training(model: Model, judged: str, console: Console) -> None:
 def _ended(status: str) -> str:
     """Return the status of an ended training in words."""
     return {"early_stopped": "stopped early", "interrupted": "interrupted"}.get(status, "finished")
+
+
+def _print_architectures(model: Model, console: Console) -> None:
+    """Print what each of several architectures counts in the average, if there are several."""
+    heads, rows = architecture_rows(model.network_)
+    if not rows:
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for place, head in enumerate(heads):
+        table.add_column(head, justify="right" if place else "left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)

@@ -55,6 +55,7 @@ _ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "learning_rate": "auto",
             "preset": "default",
             "bagging": None,
+            "architectures": None,
             "validation_folds": "auto",  # of candidates nothing else: they hold rows out
             "n_submodels": 1,
             "submodels": "tabm",

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.rng import derive
+from wellfit.estimators.architectures import OWN, variants
 from wellfit.fitting import FittedNetwork, TrainingJob
-from wellfit.fitting.bagging import run_folds
+from wellfit.fitting.bagging import FoldTrainings, run_folds
 from wellfit.fitting.runner import run_alone
 from wellfit.fitting.validation_folds import run_validated_by_folds
 from wellfit.training import folds
@@ -19,6 +20,8 @@ from wellfit.training import folds
 
 def trained(builder: Any, job: TrainingJob) -> FittedNetwork:
     """Return what a job leads to: one network, or the average of one for each fold.
+
+    Of several architectures, there is one for each fold and architecture.
 
     Args:
         builder: a ``JobBuilder`` of an estimator, whose ``folds`` and ``bagging`` count.
@@ -33,9 +36,14 @@ def trained(builder: Any, job: TrainingJob) -> FittedNetwork:
     if builder.estimator.bagging is None:
         return run_alone(job)
     _refuse_single(builder.estimator, job)
-    jobs, held_out = fold_jobs(builder, job, builder.estimator.bagging)
+    count = builder.estimator.bagging
+    jobs, held_out = fold_jobs(builder, job, count)
+    trials = [FoldTrainings(OWN, jobs)]
+    for name, other in variants(builder.estimator, job):
+        own = type(builder)(other)
+        trials.append(FoldTrainings(name, fold_jobs(own, own.job_like(job), count)[0]))
     assert job.split is not None  # but of one epoch, which is refused
-    return run_folds(jobs, held_out, job.split, calibrate=_crosses(builder.estimator))
+    return run_folds(trials, held_out, job.split, calibrate=_crosses(builder.estimator))
 
 
 def fold_jobs(

@@ -111,7 +111,7 @@ class BaseMLP(Parameters):
         self.history_, self.status_ = record.history, record.status
         self.n_epochs_, self.best_epoch_ = record.n_epochs, record.best_epoch
         self.precision_, self.batch_size_ = record.precision, record.batch_size
-        self.n_parameters_ = network.weights.network.size * network.weights.members
+        self.n_parameters_ = network.n_parameters
         for name in SOMETIMES:
             self.__dict__.pop(name, None)
         self.__dict__.update(learned_attributes(network))

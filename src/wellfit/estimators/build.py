@@ -45,12 +45,12 @@ from wellfit.fitting import (
     TrainingJob,
 )
 from wellfit.fitting.job import RowSplit
-from wellfit.fitting.network import TrainedLayers
 from wellfit.fitting.pretrained.apply import with_pretrained
 from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.fitting.pretrained.start import borrow, in_words
 from wellfit.fitting.scoring import metrics_of
+from wellfit.fitting.trained import TrainedLayers
 from wellfit.fitting.validation import validate_features
 from wellfit.nn import Network, NumericEmbedding
 from wellfit.optim import ConstantSchedule, Minimizer, Optimizer

@@ -18,7 +18,7 @@ from wellfit.estimators.calibrating import calibrate
 from wellfit.estimators.conformal import Elsewhere, conformalize, predict_set
 from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.overrides import is_overridden, stackable
-from wellfit.estimators.submodels import separate_predictions
+from wellfit.estimators.submodels import mean_and_spread
 from wellfit.fitting import ClassTargets
 from wellfit.nn import Loss
 from wellfit.preprocessing import ClassLabels
@@ -51,6 +51,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             scores behind ``freeze="auto"``.
         temperature_: with ``calibration``, what the logits were divided by; above 1, the network
             was too sure. With ``bagging``, the mean of the networks' own.
+        architectures_: with ``architectures``, the name, ``weight`` in the average, ``metric`` and
+            its out-of-fold value ``oob`` of each, the estimator's own among them; those that count
+            most first. ``history_`` and the like are of its own.
         oob_decision_function_: with ``bagging`` or validated by folds, (n_samples, n_classes):
             probabilities for the rows of ``fit``, each by a network that hasn't seen it; NaN for
             rows of weight 0.
@@ -124,10 +127,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     )
 
     def predict_std(self, X: Any) -> NDArray[np.floating]:
-        """Return how far submodels and folds disagree about the class that is predicted.
+        """Return how far the averaged networks disagree about the class that is predicted.
 
         Returns:
-            (n_samples,): the standard deviation of that class's probability over them,
+            (n_samples,): the standard deviation of that class's probability over submodels, folds
+            and architectures,
             in [0, 0.5]; (n_samples, n_labels) for several labels a row.
 
         Raises:
@@ -141,11 +145,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         (150,)
         """
         check_is_fitted(self, "network_")
-        each = separate_predictions(self, X, self._targets.probabilities)
-        spread, likeliest = each.std(axis=0), each.mean(axis=0).argmax(axis=1)
+        mean, spread = mean_and_spread(self, X, self._targets.probabilities)
         if self._targets.multilabel:
             return spread
-        return spread[np.arange(len(spread)), likeliest]
+        return spread[np.arange(len(spread)), mean.argmax(axis=1)]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most likely class (n_samples,), or a row of 0 and 1 for several labels."""

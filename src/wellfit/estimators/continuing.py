@@ -98,9 +98,9 @@ def network_to_continue(builder: Builder, before: FittedNetwork) -> Network:
             another way.
     """
     now = builder.estimator
-    if before.weights.members > 1:
+    if before.n_networks > 1:
         raise HyperparameterError(
-            f"the weights to go on from are those of {before.weights.members} networks, of a fold "
+            f"the weights to go on from are those of {before.n_networks} networks, of a fold "
             "each; expected those of one network. A fit with warm_start=False starts from new ones"
         )
     then = copy.copy(now)

@@ -20,12 +20,30 @@ _MOST_MEMBERS = 10
 
 def with_summary(diagram: str, network: FittedNetwork | None) -> str:
     """Return scikit-learn's diagram, and below it how the training went."""
-    return diagram if network is None else f"{diagram}<p>{escape(summary(network))}</p>"
+    if network is None:
+        return diagram
+    heads, rows = architecture_rows(network)
+    below = table(rows, heads) if rows else ""
+    return f"{diagram}<p>{escape(summary(network))}</p>{below}"
+
+
+def architecture_rows(network: FittedNetwork) -> tuple[list[str], list[list[str]]]:
+    """Return the heads and the texts of a table of a network's architectures; often none."""
+    known = network.architectures
+    if not known:
+        return [], []
+    metric = Metric.of(known[0].metric)
+    heads = ["architecture", "weight", f"out-of-fold {metric.title}"]
+    return heads, [
+        [each.name, f"{each.weight:.2f}", metric.format(each.oob, more=1)] for each in known
+    ]
 
 
 def summary(network: FittedNetwork) -> str:
     """Return how a training went in a line."""
-    size, record = f"{network.weights.network.size:,} parameters", network.record
+    size, record = f"{network.n_parameters:,} parameters", network.record
+    if network.n_networks > 1:
+        size += f" of {network.n_networks} networks"
     epochs, best = record.n_epochs, record.best_epoch
     if not epochs:  # imported: it was trained elsewhere
         return size

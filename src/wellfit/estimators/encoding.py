@@ -22,14 +22,17 @@ from wellfit.fitting import (
     NumberTargets,
     TargetEncoder,
 )
-from wellfit.fitting.network import TrainedLayers
 from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.fitting.pretrained.start import features_of, keep_head
+from wellfit.fitting.trained import TrainedLayers
 from wellfit.fitting.validation import validate_features
 from wellfit.preprocessing import settings_key
 from wellfit.preprocessing.batches import has_other_scale
 
-SOMETIMES = ("pretrained_", "temperature_", "oob_prediction_", "oob_decision_function_")
+SOMETIMES = (
+    *("pretrained_", "temperature_", "architectures_"),
+    *("oob_prediction_", "oob_decision_function_"),
+)
 """The attributes that only some fits leave behind."""
 
 
@@ -157,7 +160,7 @@ def learned_attributes(network: FittedNetwork) -> dict[str, Any]:
     """Return the attributes of an estimator that not every network has.
 
     Those by which scikit-learn knows the columns and the targets, ``pretrained_``, and the
-    out-of-fold predictions of several networks.
+    architectures and out-of-fold predictions of several networks.
     """
     features, targets = network.features, network.targets
     found: dict[str, Any] = {}
@@ -165,6 +168,8 @@ def learned_attributes(network: FittedNetwork) -> dict[str, Any]:
         found["pretrained_"] = dict(network.record.pretrained)
     if network.record.temperature is not None:
         found["temperature_"] = network.record.temperature
+    if network.architectures:
+        found["architectures_"] = list(network.architectures)
     if features is not None:
         found["n_features_in_"] = features.n_columns
         if features.names is not None:

@@ -18,7 +18,7 @@ from wellfit.estimators.conformal import (
 )
 from wellfit.estimators.declaration import with_parameters
 from wellfit.estimators.overrides import stackable
-from wellfit.estimators.submodels import separate_predictions
+from wellfit.estimators.submodels import mean_and_spread
 from wellfit.fitting import NumberTargets
 from wellfit.nn import Activation, Loss
 
@@ -48,6 +48,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         pretrained_: with ``pretrained``, what came of it: ``layers`` taken, ``frozen``, ``cached``
             (whether frozen layers were computed once), ``head``, ``model``, and ``tried``, the
             scores behind ``freeze="auto"``.
+        architectures_: with ``architectures``, the name, ``weight`` in the average, ``metric`` and
+            its out-of-fold value ``oob`` of each, the estimator's own among them; those that count
+            most first. ``history_`` and the like are of its own.
         oob_prediction_: with ``bagging`` or validated by folds, (n_samples,) or (n_samples,
             n_outputs): estimates for the rows of ``fit``, each by a network that hasn't seen it;
             NaN for rows of weight 0.
@@ -135,7 +138,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     )
 
     def predict_std(self, X: Any) -> NDArray[np.floating]:
-        """Return the standard deviation of submodels and folds, in y's units.
+        """Return the standard deviation of submodels, folds and architectures, in y's units.
 
         It is shaped like ``predict``, and shows how far networks disagree that predict by their
         mean; it says nothing of the noise in y itself.
@@ -151,7 +154,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         True
         """
         check_is_fitted(self, "network_")
-        return separate_predictions(self, X, self._targets.decode).std(axis=0)
+        return mean_and_spread(self, X, self._targets.decode)[1]
 
     def partial_fit(self, X: Any, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> Self:
         """Train one epoch on more rows, keeping the optimizer's memory.

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
 from wellfit.core.parameter import is_auto
+from wellfit.estimators.architectures import check_architectures
 from wellfit.estimators.duration import batch_size, eval_interval, is_size
 from wellfit.estimators.stopping import stopping_of
 from wellfit.fitting import NumberTargets, TargetEncoder
@@ -365,6 +366,7 @@ def check_options(estimator: Any) -> None:
     """
     for name, each in estimator.declared_parameters.items():
         each.check(name, getattr(estimator, name))
+    check_architectures(estimator)
     if estimator.bagging is not None and estimator.pretrained is not None:
         raise HyperparameterError(
             f"bagging is {estimator.bagging} and pretrained is given, whose layers are of one "

@@ -35,10 +35,10 @@ def with_submodels(estimator: Any, network: Network, targets: TargetEncoder) -> 
     return kind.applied(network, n, targets.loss)
 
 
-def separate_predictions(
+def mean_and_spread(
     model: Any, X: Any, decode: Callable[[NDArray[Any]], NDArray[Any]]
-) -> NDArray[np.floating]:
-    """Return the predictions (n, n_samples, …) of the networks that an estimator averages.
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return mean and standard deviation (n_samples, …) of networks that an estimator averages.
 
     Args:
         model: the fitted estimator.
@@ -49,10 +49,13 @@ def separate_predictions(
         HyperparameterError: a single network.
     """
     network: FittedNetwork = model.network_
-    if network.n_submodels * network.weights.members == 1:
+    if network.n_submodels * network.n_networks == 1:
         raise HyperparameterError(
             "n_submodels is 1, and one network has nothing to differ from; expected a model "
             "trained with n_submodels of 2 or more or with bagging, or an ensemble"
         )
     x = validate_features(model, X, network.features)
-    return np.stack([decode(each) for each in network.separate_outputs(x, Compute.of(model))])
+    outputs, shares = network.separate_outputs(x, Compute.of(model)), network.separate_shares
+    each = np.stack([decode(one) for one in outputs])
+    mean = np.average(each, axis=0, weights=shares)
+    return mean, np.sqrt(np.average(np.square(each - mean), axis=0, weights=shares))

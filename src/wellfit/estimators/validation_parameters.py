@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from wellfit.core.parameter import parameter
@@ -54,6 +55,14 @@ class ValidationParameters(NetworkParameters):
         low=2,
         high=100,
         optional=True,
+        group="Validation and stopping",
+    )
+    architectures: Sequence[Mapping[str, Any]] | None = parameter(
+        "other architectures to train beside the estimator's own; each a mapping of parameters in "
+        'which it differs, such as ``{"numeric_embedding": "periodic"}``. All have the folds of '
+        "``bagging``, and greedy selection by out-of-fold predictions decides how much each "
+        "counts in the average. None for no other.",
+        default=None,
         group="Validation and stopping",
     )
     conformal: Literal["split", "cross"] | None = parameter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from wellfit.fitting.features import dense_numbers
 from wellfit.fitting.validation import validate_features
 from wellfit.nn import SubmodelMean
 from wellfit.nn.links import mean_logits
+from wellfit.training import Weights
 
 _TINY = float(np.finfo(np.float32).tiny)
 _EXACT = Compute(device="cpu", precision="float64")
@@ -24,7 +26,7 @@ _EXACT = Compute(device="cpu", precision="float64")
 
 @dataclass(frozen=True, eq=False)
 class AveragedNetwork:
-    """One of the networks that a model averages; several folds of a bagging are one.
+    """One of the fitted networks that a model averages; folds and architectures are one.
 
     Attributes:
         estimator: that has it.
@@ -43,23 +45,29 @@ class AveragedNetwork:
         numbers = features.encode(table, _EXACT.numpy_dtype)
         return torch.from_numpy(dense_numbers(numbers, features.pixel_max).astype(np.float64))
 
-    def predictions(self, logits: Tensor) -> Tensor:
+    def predictions(self, logits: Sequence[Tensor]) -> Tensor:
         """Return probabilities (B, n_classes), or numbers in the target's units (B, n_outputs).
 
         Args:
-            logits: (K, B · submodels, C) of the network.
+            logits: (K, B · submodels, C) of each architecture.
         """
-        network, targets = self.network.weights.network, self.network.targets
-        last = network.layers[-1]
-        if isinstance(last, SubmodelMean):
-            k, rows, count = logits.shape
-            n = network.logit_rows
-            logits = mean_logits(logits.view(k, rows // n, n, count), last.link)
-        outputs = targets.loss.predict(logits.transpose(1, 2)).transpose(1, 2).mean(0)
+        network, targets = self.network, self.network.targets
+        several = zip(network.stacks, logits, network.shares, strict=True)
+        outputs = torch.stack([share * self._outputs(w, z) for w, z, share in several]).sum(0)
         if isinstance(targets, ClassTargets):
             return _probabilities(targets, outputs)
         assert isinstance(targets, NumberTargets)
         return _numbers(targets, outputs)
+
+    def _outputs(self, weights: Weights, logits: Tensor) -> Tensor:
+        """Return an architecture's mean outputs (B, n_outputs)."""
+        last = weights.network.layers[-1]
+        if isinstance(last, SubmodelMean):
+            k, rows, count = logits.shape
+            n = weights.network.logit_rows
+            logits = mean_logits(logits.view(k, rows // n, n, count), last.link)
+        outputs = self.network.targets.loss.predict(logits.transpose(1, 2))
+        return outputs.transpose(1, 2).mean(0)
 
 
 def networks_of(model: Any) -> list[AveragedNetwork]:

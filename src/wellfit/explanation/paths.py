@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from wellfit.explanation.members import AveragedNetwork
 from wellfit.explanation.outputs import Scale
+from wellfit.training import Weights
 from wellfit.training.input_gradient import InputGradient
 from wellfit.training.precision import arithmetic
 
@@ -44,7 +46,12 @@ class EncodedPaths:
         positions: Ints,
         scale: Scale,
     ) -> None:
-        self._parts = [_NetworkPath(each, X, baseline) for each in networks]
+        self._networks = networks
+        self._parts = [
+            _NetworkPath(each, weights, X, baseline)
+            for each in networks
+            for weights in each.network.stacks
+        ]
         self._positions, self._scale = torch.from_numpy(positions), scale
         self._most = min(part.most for part in self._parts)
 
@@ -80,9 +87,12 @@ class EncodedPaths:
         # Only what lies above the logits: below, the networks have a backward pass of their own.
         with torch.enable_grad():
             leaves = [each.requires_grad_() for each in logits]
-            pairs = zip(self._parts, leaves, strict=True)
-            mean = torch.stack([part.share * part.predictions(each) for part, each in pairs])
-            value = mean.sum(0).gather(1, positions[:, None])[:, 0]
+            left = iter(leaves)
+            parts = [
+                each.share * each.predictions(list(islice(left, len(each.network.stacks))))
+                for each in self._networks
+            ]
+            value = torch.stack(parts).sum(0).gather(1, positions[:, None])[:, 0]
             if self._scale == "logit":
                 value = torch.logit(value.clamp(_LEAST, 1 - _LEAST))
             deltas = torch.autograd.grad(value.sum(), leaves)
@@ -90,11 +100,10 @@ class EncodedPaths:
 
 
 class _NetworkPath:
-    """The paths of one of the averaged networks."""
+    """The paths of one architecture of an averaged network."""
 
-    def __init__(self, averaged: AveragedNetwork, X: Any, baseline: Any) -> None:
-        self._network = InputGradient(averaged.network.weights)
-        self.share, self.predictions = averaged.share, averaged.predictions
+    def __init__(self, averaged: AveragedNetwork, weights: Weights, X: Any, baseline: Any) -> None:
+        self._network = InputGradient(weights)
         self.most = self._network.most
         end = averaged.encoded(X)
         rows = torch.zeros_like(end[:1]) if baseline is None else averaged.encoded(baseline)

@@ -22,7 +22,7 @@ def temperature(
     encoded: NDArray[np.generic],
     weight: NDArray[np.float64] | None = None,
     *,
-    submodels: int = 1,
+    shares: NDArray[np.float64] | None = None,
 ) -> float:
     """Return the T for which the mean log loss of the outputs of logits / T is least.
 
@@ -32,24 +32,25 @@ def temperature(
 
     Args:
         targets: the encoder, whose loss makes outputs of logits.
-        logits: (n_rows, n_logits) of rows that the network wasn't trained on; those of each
-            submodel side by side.
+        logits: (n_networks, n_rows, n_logits) of rows that the networks weren't trained on, or
+            (n_rows, n_logits) of a single one.
         encoded: their targets, as the encoder encodes them.
         weight: (n_rows,) or None.
-        submodels: networks whose mean outputs count.
+        shares: (n_networks,) how much each one's outputs count in their mean; None for all alike.
 
     >>> targets = ClassTargets.fit(["no", "yes"])
     >>> right, sure = np.repeat([0, 0, 0, 1], 25), np.array([[4.0, 0.0]] * 100)
     >>> round(temperature(targets, sure, right), 2)  # a probability of 0.75, not of 0.98
     3.65
     """
-    smoothing = _PRIOR_ROWS / (len(logits) + 1)
-    columns = np.asarray(logits, dtype=np.float64).T
-    z = torch.from_numpy(columns.reshape(submodels, -1, len(logits)))
+    smoothing = _PRIOR_ROWS / (logits.shape[-2] + 1)
+    several = logits if logits.ndim == 3 else logits[np.newaxis]
+    z = torch.from_numpy(several.astype(np.float64)).transpose(1, 2)
 
     def loss(log_temperature: float) -> float:
-        outputs = targets.loss.predict(z / np.exp(log_temperature)).mean(0).T.numpy()
-        losses = targets.log_loss(encoded, outputs, smoothing)
+        outputs = targets.loss.predict(z / np.exp(log_temperature)).numpy()
+        mean = np.average(outputs, axis=0, weights=shares).T
+        losses = targets.log_loss(encoded, mean, smoothing)
         return float(np.average(losses, weights=weight))
 
     found = minimize_scalar(loss, bounds=(-_WIDEST, _WIDEST), method="bounded")

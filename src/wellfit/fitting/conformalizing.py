@@ -31,7 +31,7 @@ def conformalized(network: FittedNetwork, job: TrainingJob) -> FittedNetwork:
 
 def cross_conformalized(
     mean: FittedNetwork,
-    networks: Sequence[FittedNetwork],
+    outputs: Sequence[NDArray[np.floating]],
     job: TrainingJob,
     held_out: Sequence[NDArray[np.integer]],
 ) -> FittedNetwork:
@@ -39,17 +39,12 @@ def cross_conformalized(
 
     Args:
         mean: the average.
-        networks: one for each fold.
+        outputs: (n, n_outputs) for the rows of each fold by the networks without it.
         job: the training of any of them: all read the same rows.
-        held_out: the positions of each one's fold, which may share rows.
+        held_out: the positions of each fold, which may share rows.
     """
     whole, rows = job.full_job or job, np.concatenate(held_out)
     assert whole.y is not None
-    link = mean.targets.loss.predict
-    outputs = [
-        network.evaluate(whole.rows.x[ids], job.compute, link)
-        for network, ids in zip(networks, held_out, strict=True)
-    ]
     folds = np.repeat(np.arange(len(held_out)), [len(ids) for ids in held_out])
     # Rows that were dealt to two folds, to make these equal, may have chosen an epoch.
     _, first, counts = np.unique(rows, return_index=True, return_counts=True)

@@ -6,6 +6,7 @@ are described, and its tensors with the network, before anything is made of them
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
@@ -17,6 +18,7 @@ from wellfit.core import former
 from wellfit.core.errors import ModelFileError
 from wellfit.core.hyper import from_dict
 from wellfit.core.schema import Count, Length, Positive, conform
+from wellfit.fitting.averaged import WeighedArchitecture
 from wellfit.fitting.conformalizing import from_arrays, to_arrays
 from wellfit.fitting.features import FeatureEncoder
 from wellfit.fitting.history import History
@@ -29,7 +31,8 @@ from wellfit.training import Status, Weights
 from wellfit.training.precision import dtype_of
 from wellfit.training.snapshot import Snapshot
 
-_TENSORS = {"parameters", "statistics", "conformal", "conformal_folds"}  # and those of inputs
+_WEIGHTS = ("parameters", "statistics")  # numbered from the second architecture on
+_CONFORMAL = {"conformal", "conformal_folds"}
 
 
 class PretrainedDocument(TypedDict):
@@ -57,6 +60,16 @@ class LearnedDocument(TypedDict):
     temperature_: NotRequired[float]
 
 
+class ArchitectureDocument(TypedDict):
+    """One of several architectures; the network of those that count, but for the first."""
+
+    name: str
+    weight: float
+    metric: str
+    oob: float
+    network: NotRequired[dict[str, Any]]
+
+
 class ModelDocument(TypedDict):
     """An estimator as plain data; who reads ``inputs`` and ``targets`` checks these."""
 
@@ -64,6 +77,7 @@ class ModelDocument(TypedDict):
     params: dict[str, Any]
     network: dict[str, Any]
     n_networks: NotRequired[Positive]
+    architectures: NotRequired[list[ArchitectureDocument]]
     inputs: dict[str, Any]
     targets: dict[str, Any]
     n_features_in: Positive
@@ -93,8 +107,11 @@ def to_document(network: FittedNetwork) -> tuple[dict[str, Any], dict[str, Any]]
     if weights.members > 1:
         document["n_networks"] = weights.members
     tensors: dict[str, Any] = {f"inputs.{key}": value for key, value in arrays.items()}
-    tensors["parameters"] = weights.parameters.cpu()
-    tensors["statistics"] = weights.statistics.cpu()
+    if network.architectures:
+        document["architectures"] = _architectures(network)
+    for place, each in enumerate(network.stacks):
+        for name, numbers in ("parameters", each.parameters), ("statistics", each.statistics):
+            tensors[_numbered(name, place)] = numbers.cpu()
     if network.conformal is not None:
         tensors |= to_arrays(network.conformal)
     return document, tensors
@@ -168,7 +185,7 @@ def _learned(network: FittedNetwork) -> dict[str, Any]:
     for name in ("pretrained_", "temperature_"):
         if learned[name] is None:
             del learned[name]
-    return {**learned, "n_parameters_": network.weights.network.size * network.weights.members}
+    return {**learned, "n_parameters_": network.n_parameters}
 
 
 def from_document(
@@ -196,21 +213,38 @@ def from_document(
     features = FeatureEncoder.from_document(document["inputs"], arrays, columns, names)
     targets = encoder.from_document(document["targets"], loss)
     record = _record(document["learned"])
-    weights = _weights(document, tensors)
+    weights, *others = _stacks(document, tensors)
     targets = targets.with_features(features, weights.network.inputs)
     if names is not None:
         conform(names, Annotated[list[str], Length(columns)], "feature_names_in")
     features.check(weights.network.inputs)
-    if weights.network.outputs != targets.n_outputs:
-        raise ModelFileError(
-            f"network has {weights.network.outputs} outputs; expected {targets.n_outputs}, by its "
-            "targets"
-        )
+    for each in (weights, *others):
+        _check_outputs(each.network, targets)
     expected = {f"inputs.{key}" for key in features.to_document()[1]}
-    for name in sorted(tensors.keys() - expected - _TENSORS):
+    expected |= {_numbered(name, at) for name in _WEIGHTS for at in range(1 + len(others))}
+    for name in sorted(tensors.keys() - expected - _CONFORMAL):
         raise ModelFileError(f"tensor {name!r} is none of the model's")
     known, name = from_arrays(targets, tensors, weights.members), document["estimator"]
-    return FittedNetwork(weights, features, targets, name, record, conformal=known)
+    return FittedNetwork(
+        weights,
+        features,
+        targets,
+        name,
+        record,
+        conformal=known,
+        others=tuple(others),
+        architectures=tuple(
+            WeighedArchitecture(each["name"], each["weight"], each["metric"], each["oob"])
+            for each in document.get("architectures", ())
+        ),
+    )
+
+
+def _check_outputs(network: Network, targets: TargetEncoder) -> None:
+    if network.outputs != targets.n_outputs:
+        raise ModelFileError(
+            f"network has {network.outputs} outputs; expected {targets.n_outputs}, by its targets"
+        )
 
 
 def _record(learned: Mapping[str, Any]) -> TrainingRecord:
@@ -243,18 +277,77 @@ def _feature_arrays(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     return arrays
 
 
-def _weights(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Weights:
+def _numbered(name: str, place: int) -> str:
+    """Return the name of a tensor of the architecture in a place.
+
+    >>> _numbered("parameters", 0), _numbered("parameters", 2)
+    ('parameters', 'parameters.2')
+    """
+    return f"{name}.{place}" if place else name
+
+
+def _architectures(network: FittedNetwork) -> list[dict[str, Any]]:
+    """Return the architectures as data; the first one's network stands in the document itself."""
+    known = [each._asdict() for each in network.architectures]
+    for each, weights in zip(known[1:], network.others, strict=False):
+        each["network"] = weights.network.to_dict()
+    return known
+
+
+def _stacks(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[Weights]:
+    """Return the weights of each architecture that counts.
+
+    Raises:
+        ModelFileError: weights that aren't shares in descending order, other inputs than those of
+            the first, or tensors that don't fit the networks.
+    """
+    given = document.get("architectures", [])
+    shares = [each["weight"] for each in given]
+    counting = [share for share in shares if share > 0]
+    if given and not (
+        shares == sorted(shares, reverse=True)
+        and min(shares) >= 0
+        and math.isclose(sum(shares), 1, abs_tol=1e-6)
+        and ["network" in each for each in given]
+        == [0 < at < len(counting) for at in range(len(given))]
+    ):
+        raise ModelFileError(
+            f"architectures have the weights {shares!r:.80}; expected descending numbers from 0, "
+            "of sum 1, and a network with each above 0 but the first, which is the model's"
+        )
+    networks = [document["network"], *(each["network"] for each in given if "network" in each)]
+    dtype, count = dtype_of(document["learned"]["precision_"]), document.get("n_networks", 1)
+    stacks = []
+    for place, network in enumerate(networks):
+        own = {name: tensors.get(_numbered(name, place)) for name in _WEIGHTS}
+        stacks.append(_weights(network, own, dtype, count, place))
+    inputs = stacks[0].network.inputs
+    for each in stacks:
+        if each.network.inputs != inputs:
+            raise ModelFileError(
+                f"an architecture's network has {each.network.inputs} inputs; expected {inputs}, "
+                "as the first one's"
+            )
+    return stacks
+
+
+def _weights(
+    data: Mapping[str, Any],
+    tensors: Mapping[str, Tensor | None],
+    dtype: torch.dtype,
+    count: int,
+    place: int,
+) -> Weights:
     """Return the weights, whose sizes are those that the network's declared widths ask for."""
-    network = from_dict(Network, document["network"])
+    network, own = from_dict(Network, data), {}
     if network.rows_per_example[0] != 1:
         raise ModelFileError(
             f"network reads {network.rows_per_example[0]} rows at a time; expected 1"
         )
-    dtype, count = dtype_of(document["learned"]["precision_"]), document.get("n_networks", 1)
-    for name, layout in (("parameters", network.parameters), ("statistics", network.statistics)):
-        if name not in tensors:
+    for key, layout in (("parameters", network.parameters), ("statistics", network.statistics)):
+        name, found = _numbered(key, place), tensors[key]
+        if found is None:
             raise ModelFileError(f"tensor {name!r} is missing")
-        found = tensors[name]
         if found.shape != (count * layout.size,) or found.dtype != dtype:
             raise ModelFileError(
                 f"tensor {name!r} is of type {found.dtype} and shape {tuple(found.shape)}; "
@@ -262,8 +355,10 @@ def _weights(document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Weig
             )
         if not torch.isfinite(found).all():
             raise ModelFileError(f"tensor {name!r} holds NaN or infinities")
-    views = network.statistics.views(tensors["statistics"], count)
-    for layer, blocks in zip(network.layers, views, strict=True):
+        own[key] = found
+    for layer, blocks in zip(
+        network.layers, network.statistics.views(own["statistics"], count), strict=True
+    ):
         for block in blocks:
             layer.check_statistics(block)
-    return Weights(network, count, tensors["parameters"], tensors["statistics"], {})
+    return Weights(network, count, own["parameters"], own["statistics"], {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -159,3 +159,10 @@ class TrainingJob:
             device=self.compute.torch_device,
             pixel_max=self.features.pixel_max,
         )
+
+
+def without_exclusive_files(job: TrainingJob) -> TrainingJob:
+    """Return a job without the callbacks whose files take a single training only."""
+    return replace(
+        job, callbacks=tuple(each for each in job.callbacks if not each.exclusive_files)
+    )

@@ -88,18 +88,27 @@ def grouped(jobs: Sequence[TrainingJob], workers: int = 1) -> list[JobGroup]:
         jobs: trainings of any shapes.
         workers: processes that are to have something to do.
     """
-    kinds: dict[Hashable, list[int]] = {}
-    for place, job in enumerate(jobs):
-        kinds.setdefault(_kind(job), []).append(place)
+    kinds = [group.places for group in alike(jobs)]
     # Few kinds are cut further, so that no process waits; many kinds fill the processes.
     share = workers if len(kinds) < 2 * workers else 1
     groups = [
         JobGroup(tuple(places), tuple(jobs[place] for place in places))
-        for alike in kinds.values()
-        for places in _cut(alike, jobs, share, _room(jobs[alike[0]]) / workers)
+        for kind in kinds
+        for places in _cut(kind, jobs, share, _room(jobs[kind[0]]) / workers)
     ]
     # The longest goes first: a long stack started last would keep all other processes waiting.
     return sorted(groups, key=lambda group: -group.cost)
+
+
+def alike(jobs: Sequence[TrainingJob]) -> list[JobGroup]:
+    """Return groups of jobs that can share a stack, in the order of the first of each."""
+    kinds: dict[Hashable, list[int]] = {}
+    for place, job in enumerate(jobs):
+        kinds.setdefault(_kind(job), []).append(place)
+    return [
+        JobGroup(tuple(places), tuple(jobs[place] for place in places))
+        for places in kinds.values()
+    ]
 
 
 def train_group(

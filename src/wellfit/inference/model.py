@@ -252,15 +252,29 @@ def _network(
     }
     encoding = TableEncoding.from_document(inputs["table"], own)
     _require(list(encoding.names) == names and document["n_features_in"] == len(names))
-    flat = {name: tensors[name] for name in ("parameters", "statistics")}
-    _require(len(tensors) - len(own) == 2 + ("conformal" in tensors))
-    _require(all(array.dtype == precision and array.ndim == 1 for array in flat.values()))
-    network = NumpyNetwork.of(document["network"], flat, document.get("n_networks", 1))
-    _require(encoding.width == document["network"]["inputs"])
+    network = _average(document, tensors, precision, encoding.width)
+    _require(len(tensors) - len(own) == 2 * len(network.stacks) + ("conformal" in tensors))
     schema = inputs.get("schema")
     schema = None if schema is None else TableSchema.from_document(schema)
     read = NumpyFeatures(encoding, schema)
     return NumpyFittedNetwork(read, network, precision, link, "conformal" in tensors)
+
+
+def _average(
+    document: Mapping[str, Any], tensors: Mapping[str, Array], precision: str, inputs: int
+) -> NumpyNetwork:
+    """Return the networks of a document: of one architecture, or of those that count."""
+    counting = [each for each in document.get("architectures", ()) if each["weight"] > 0]
+    networks = [document["network"], *(each["network"] for each in counting[1:])]
+    several = []
+    for place, network in enumerate(networks):
+        after = f".{place}" if place else ""
+        flat = {name: tensors[name + after] for name in ("parameters", "statistics")}
+        _require(all(array.dtype == precision and array.ndim == 1 for array in flat.values()))
+        _require(network["inputs"] == inputs)
+        several.append(NumpyNetwork.of(network, flat, document.get("n_networks", 1)))
+    shares = [each["weight"] for each in counting] or [1.0]
+    return several[0] if len(several) == 1 else NumpyNetwork.average(several, shares)
 
 
 def _loss_link(loss: Any, labels: ClassLabels | None) -> str:

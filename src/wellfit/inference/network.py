@@ -17,6 +17,7 @@ Array = NDArray[Any]
 Function = Callable[..., Array]
 
 _BLOCK = 2**18  # numbers of the widest layer at a time: what a block needs stays in the caches
+_OFF = 1e-6  # that shares of architectures may sum to beside 1
 # Layers that only disturb training.
 _TRAINING_ONLY = {"dropout", "masking_noise", "alpha_dropout", "gaussian_noise"}
 
@@ -27,17 +28,19 @@ class UnsupportedModelError(Exception):
 
 @dataclass(frozen=True)
 class NumpyNetwork:
-    """Networks of one shape, whose mean predicts.
+    """Networks whose mean predicts: of folds, and of architectures that count by their shares.
 
     Attributes:
-        members: the functions of each network, from its input to the logits.
+        stacks: of each architecture, the functions of each network, from its input to the logits.
         widest: numbers that a row needs at most, of one network.
         outputs: the logits of a row.
+        shares: how much each architecture counts.
     """
 
-    members: Sequence[Sequence[Function]]
+    stacks: Sequence[Sequence[Sequence[Function]]]
     widest: int
     outputs: int
+    shares: Sequence[float] = (1.0,)
 
     @classmethod
     def of(
@@ -58,6 +61,21 @@ class NumpyNetwork:
             reader.read(layer)
         return reader.finished()
 
+    @classmethod
+    def average(cls, several: Sequence[NumpyNetwork], shares: Sequence[float]) -> NumpyNetwork:
+        """Return the networks of several architectures, which count by their shares.
+
+        Raises:
+            UnsupportedModelError: shares that aren't positive or don't sum to 1, or other outputs
+                of one architecture than of another.
+        """
+        alike = len({each.outputs for each in several}) == 1
+        if not alike or min(shares) <= 0 or abs(sum(shares) - 1) > _OFF:
+            raise UnsupportedModelError("architectures of another form")
+        stacks = [stack for each in several for stack in each.stacks]
+        widest = max(each.widest for each in several)
+        return cls(stacks, widest, several[0].outputs, shares)
+
     def predict(self, x: Array, link: Function) -> Array:
         """Return ``link`` of the logits (rows, outputs) of encoded rows, the networks' mean."""
         size = max(1, _BLOCK // self.widest)
@@ -65,15 +83,20 @@ class NumpyNetwork:
         return np.concatenate(blocks) if blocks else np.empty((0, self.outputs), x.dtype)
 
     def _block(self, x: Array, link: Function) -> Array:
-        each = []
-        for member in self.members:
-            h = x
-            for function in member:
-                h = function(h)
-            each.append(link(h))
-        # As of PyTorch's networks: a mean of one is the network itself, without rounding.
-        mean: Array = each[0] if len(each) == 1 else np.stack(each).mean(axis=0)
-        return mean
+        means = []
+        for members, share in zip(self.stacks, self.shares, strict=True):
+            each = [link(_computed(member, x)) for member in members]
+            # As of PyTorch's networks: a mean of one is the network itself, without rounding.
+            mean: Array = each[0] if len(each) == 1 else np.stack(each).mean(axis=0)
+            means.append(mean if len(self.stacks) == 1 else mean * share)
+        total: Array = means[0] if len(means) == 1 else np.sum(means, axis=0)
+        return total
+
+
+def _computed(functions: Sequence[Function], x: Array) -> Array:
+    for function in functions:
+        x = function(x)
+    return x
 
 
 class _LayerReader:
@@ -101,7 +124,7 @@ class _LayerReader:
         """Return the networks of all layers that were read."""
         if self._rows != 1 or any(len(flat) for flat in self._left.values()):
             raise UnsupportedModelError("other rows or more numbers than the layers have")
-        return NumpyNetwork(self._members, self.widest, self.width)
+        return NumpyNetwork([self._members], self.widest, self.width)
 
     def linear(self, layer: Mapping[str, Any]) -> None:
         blocks = self._take("parameters", self.width + 1, layer["units"])

@@ -144,7 +144,7 @@ def describe(folder: Path, name: str, **given: Any) -> RegisteredModel:
         "columns": [str(column) for column in getattr(model, "feature_names_in_", ())],
         "classes": [] if classes is None else [str(label) for label in classes.tolist()],
         "layers": [layer["units"] for layer in network["layers"] if "units" in layer],
-        "members": sum(each.network_.weights.members for each in members),
+        "members": sum(each.network_.n_networks for each in members),
         "parameters": sum(int(member.n_parameters_) for member in members),
         "folder": f"{name}-{files[DOCUMENT].sha256[:12]}",
         "files": {file: asdict(one) for file, one in files.items()},

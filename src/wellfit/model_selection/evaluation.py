@@ -33,6 +33,7 @@ from wellfit.fitting import (
     TrainingJob,
 )
 from wellfit.fitting.features import Numbers
+from wellfit.fitting.job import without_exclusive_files
 from wellfit.fitting.runner import JobGroup, grouped
 from wellfit.fitting.scoring import each_scorer, precomputable, precomputed
 from wellfit.fitting.validation import validate_features, with_columns_of_all_rows
@@ -170,11 +171,11 @@ class Evaluation(FitEvaluator):
         key = (encoding_key(estimator), fit.train.tobytes())
         if key in self._seen:
             self._used.add(key)
-            return _without_callbacks(builder.job_like(self._seen[key]))
+            return without_exclusive_files(builder.job_like(self._seen[key]))
         X, y, params = training_parts(
             self._search, estimator, self._features, self._y, fit.train, self._fit_params
         )
-        self._seen[key] = _without_callbacks(builder.job(X, y, **params))
+        self._seen[key] = without_exclusive_files(builder.job(X, y, **params))
         self._used.add(key)
         return self._seen[key]
 
@@ -292,13 +293,6 @@ class Evaluation(FitEvaluator):
         if search.return_train_score:
             outcome["train_scores"] = copy.copy(score)
         return {**outcome, "fit_time": seconds, "score_time": 0.0, "history": {}}
-
-
-def _without_callbacks(job: TrainingJob) -> TrainingJob:
-    """Return a job without the callbacks whose files have room for one: the refitted best."""
-    return replace(
-        job, callbacks=tuple(each for each in job.callbacks if not each.exclusive_files)
-    )
 
 
 class _NoSuchParameterError(Exception):

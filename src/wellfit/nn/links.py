@@ -51,3 +51,20 @@ def mean_logits(z: Tensor, link: str) -> Tensor:
         case "exp":
             return z.logsumexp(-2) - math.log(z.shape[-2])
     return z.mean(-2)
+
+
+def logits_of(outputs: Tensor, link: str | None) -> Tensor:
+    """Return logits whose predictions are ``outputs``, of any shape; of soft-max, some of many.
+
+    Args:
+        outputs: floats.
+        link: as :func:`link_of` returns it; None of quantiles, which are as they are.
+
+    >>> logits_of(torch.tensor([0.5, 0.75]), "sigmoid")
+    tensor([0.0000, 1.0986])
+    """
+    if link in (None, "identity"):
+        return outputs
+    least = torch.finfo(outputs.dtype).tiny
+    log = outputs.clamp_min(least).log()
+    return log if link != "sigmoid" else log - (1 - outputs).clamp_min(least).log()

@@ -17,8 +17,8 @@ from wellfit.estimators import load_model
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.transferring import fitted_network
 from wellfit.fitting import FeatureEncoder
-from wellfit.fitting.network import TrainedLayers
 from wellfit.fitting.pretrained.base import PretrainedLayers
+from wellfit.fitting.trained import TrainedLayers
 from wellfit.inference import find_model
 from wellfit.optim import LayerRates
 from wellfit.transfer.interop import FittedLayer, import_model

@@ -85,7 +85,8 @@ class SiameseJobBuilder(JobBuilder):
 _WITHOUT = (
     *("schedules", "shuffle", "subsample", "scoring", "eval_every", "pretrained", "warm_start"),
     *("numeric_embedding", "categorical_embedding", "n_submodels", "submodels"),
-    *("preset", "bagging", "validation_folds", "conformal", "conformal_fraction"),
+    *("preset", "bagging", "architectures", "validation_folds"),
+    *("conformal", "conformal_fraction"),
 )
 _DEFAULTS = {
     "hidden_layer_sizes": (100, 100, 100, 100, 100),

@@ -62,7 +62,7 @@ class FittedTraining(Training):
         self, estimator: BaseMLP, X: Any, y: Any, X_test: Any, y_test: Any, kind: str = "unseen"
     ) -> None:
         network = estimator.network_
-        if network.weights.members > 1:  # each has rows of its own that it hasn't seen
+        if network.n_networks > 1:  # each has rows of its own that it hasn't seen
             estimator = copy.copy(estimator).keep(network.first)
         self.estimator = estimator
         self.weights: Weights = estimator.network_.weights.to(torch.float32, torch.device("cpu"))

@@ -20,7 +20,7 @@ from wellfit.diagnose.verdicts.scores import Baseline
 from wellfit.diagnose.verdicts.training import Chances
 from wellfit.estimators.base import BaseMLP
 from wellfit.fitting import ClassTargets
-from wellfit.nn import Loss
+from wellfit.nn.links import link_of, logits_of
 
 KIND = "out-of-fold"
 
@@ -28,7 +28,7 @@ KIND = "out-of-fold"
 def is_validated_by_folds(estimator: BaseMLP, y: Any) -> bool:
     """Say whether a single network has out-of-fold outputs for these targets' rows."""
     network = estimator.network_
-    alone = network.weights.members == 1 and network.split is not None
+    alone = network.n_networks == 1 and network.split is not None
     return alone and y is not None and network.oob is not None and len(network.oob) == len(y)
 
 
@@ -63,7 +63,7 @@ class OutOfFoldTraining(FittedTraining):
         outputs = torch.from_numpy(self._outputs.astype(np.float32)).T[None]
         ids = torch.arange(len(part.rows))
         targets = part.rows.targets(ids, self._loss, self.weights.network.outputs)
-        return [(_logits_of(self._loss, outputs), targets)]
+        return [(logits_of(outputs, link_of(self._loss)), targets)]
 
     def _pair(self, part: RowSubset) -> tuple[NDArray[Any], NDArray[Any]]:
         if part is not self._unseen:
@@ -96,16 +96,3 @@ class OutOfFoldTraining(FittedTraining):
         given = known.probabilities(self._outputs)
         right = known.classes[given.argmax(axis=1)] == self._unseen.y
         return Chances(given.max(axis=1).astype(np.float64), np.asarray(right))
-
-
-def _logits_of(loss: Loss, outputs: Tensor) -> Tensor:
-    """Return logits whose predictions are these outputs (1, n_outputs, n_rows).
-
-    A loss predicts by the identity, by exp, by the soft-max or by the sigmoid: the inverse is the
-    one that leads back.
-    """
-    least = torch.finfo(outputs.dtype).tiny
-    log = outputs.clamp_min(least).log()
-    candidates = (outputs, log, log - (1 - outputs).clamp_min(least).log())
-    distances = [(loss.predict(z) - outputs).abs().max() for z in candidates]
-    return candidates[int(torch.stack(distances).nan_to_num(torch.inf).argmin())]

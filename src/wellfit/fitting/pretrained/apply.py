@@ -8,12 +8,13 @@ from typing import Any
 
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.fitting.job import TrainingJob
-from wellfit.fitting.network import FittedNetwork, TrainedLayers
+from wellfit.fitting.network import FittedNetwork
 from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.fitting.pretrained.cutting import with_frozen_prefix
 from wellfit.fitting.pretrained.depth import choose_frozen_depth
 from wellfit.fitting.pretrained.start import first_weights, with_layer_rates, with_start
+from wellfit.fitting.trained import TrainedLayers
 
 
 def with_pretrained(

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 from wellfit.core.hyper import Config
-from wellfit.fitting.network import TrainedLayers
+from wellfit.fitting.trained import TrainedLayers
 from wellfit.optim import LayerRates
 
 

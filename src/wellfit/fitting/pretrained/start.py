@@ -12,11 +12,11 @@ from torch import Tensor
 
 from wellfit.core.errors import InputError
 from wellfit.fitting.features import FeatureEncoder
-from wellfit.fitting.network import TrainedLayers
 from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers, sectioned
 from wellfit.fitting.pretrained.prefix import frozen_output_index
 from wellfit.fitting.targets import NumberTargets, TargetEncoder
+from wellfit.fitting.trained import TrainedLayers
 from wellfit.nn import CategoricalEmbedding, Layer, Linear, Network
 from wellfit.preprocessing.choice import Preprocess
 from wellfit.training import Member, Weights

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.hyper import Config, hyper
+from wellfit.fitting.greedy import Score, greedy_weights
 
-Score = Callable[[NDArray[Any]], float]
+__all__ = ["Average", "Greedy", "Score", "Selection"]
 
 
 class Selection(Config, family="selection"):
@@ -85,45 +85,4 @@ class Greedy(Selection, name="greedy"):
 
     def weights(self, predictions: NDArray[Any], score: Score) -> NDArray[np.float64]:
         """Return each member's share of the picks."""
-        alone = [_number(score(each)) for each in predictions]
-        best_first = np.argsort(np.negative(alone), kind="stable")
-        path = _SelectionPath(predictions, score)
-        for member in best_first[: min(self.start, self.picks)]:
-            path.add(member)
-        path.back_to_best()
-        while path.counts.sum() < self.picks:
-            path.add(int(np.argmax([path.with_one_more(each) for each in predictions])))
-        path.back_to_best()
-        return path.counts / path.counts.sum()
-
-
-class _SelectionPath:
-    """An average that members join one by one, and the best that it has been."""
-
-    def __init__(self, predictions: NDArray[Any], score: Score) -> None:
-        self._predictions, self._score = predictions, score
-        self.counts = np.zeros(len(predictions))
-        self._sum = np.zeros(predictions.shape[1:])
-        self._best, self._best_counts = -np.inf, self.counts
-
-    def with_one_more(self, prediction: NDArray[Any]) -> float:
-        """Return the average's score if this prediction joined."""
-        return _number(self._score((self._sum + prediction) / (self.counts.sum() + 1)))
-
-    def add(self, member: int) -> None:
-        """Let a member join."""
-        score = self.with_one_more(self._predictions[member])
-        self._sum = self._sum + self._predictions[member]
-        self.counts = self.counts + (np.arange(len(self.counts)) == member)
-        if score > self._best or not self._best_counts.any():
-            self._best, self._best_counts = score, self.counts
-
-    def back_to_best(self) -> None:
-        """Let those leave that joined after the average was best."""
-        self.counts = self._best_counts
-        self._sum = np.tensordot(self.counts, self._predictions, axes=1)
-
-
-def _number(score: float) -> float:
-    """Return a score that can be compared: what is undefined is worse than anything."""
-    return float(score) if np.isfinite(score) else -np.inf
+        return greedy_weights(predictions, score, self.picks, self.start)

@@ -8,6 +8,7 @@ from typing import Any
 
 from wellfit.core.words import moment, spent
 from wellfit.diagnose.verdicts.result import missing
+from wellfit.estimators.display import architecture_rows
 from wellfit.report.page.blocks import (
     Block,
     Code,
@@ -230,6 +231,10 @@ def learning_blocks(run: RunData) -> Iterator[Block]:
     if not run.metrics:
         yield Prose("No epoch was finished.", "warn")
     yield from curve_plots(run)
+    if run.model is not None and hasattr(run.model, "network_"):
+        heads, rows = architecture_rows(run.model.network_)
+        if rows:
+            yield TableBlock(heads, rows, title="Architectures in the average")
 
 
 def run_blocks(run: RunData) -> Iterator[Block]:

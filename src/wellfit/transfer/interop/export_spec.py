@@ -35,6 +35,7 @@ class ExportSpec:
         features: the encoder of its rows' features.
         names: of its columns.
         precision: of its numbers, ``"float32"`` or ``"float64"``.
+        share: how much it counts, of several networks whose average predicts.
     """
 
     parts: list[FittedLayer]
@@ -47,6 +48,7 @@ class ExportSpec:
     names: list[str]
     precision: str
     range: NDArray[np.float64] | None = None
+    share: float = 1.0
 
     @property
     def width(self) -> int:
@@ -105,6 +107,8 @@ def form_of(model: Any, *, two_sided: bool = True) -> ExportSpec:
 def forms_of(model: Any, *, two_sided: bool = True, quiet: bool = False) -> list[ExportSpec]:
     """Return how each of a fitted estimator's networks predicts; their average is its own.
 
+    Each counts by its share in it.
+
     See :func:`form_of`. Warns of what no export holds, unless ``quiet``.
     """
     if not isinstance(model, MLPClassifier | MLPRegressor):
@@ -123,7 +127,11 @@ def forms_of(model: Any, *, two_sided: bool = True, quiet: bool = False) -> list
             UserWarning,
             stacklevel=3,
         )
-    return [_form(network, two_sided) for network in model.network_.members]
+    average = model.network_
+    return [
+        replace(_form(network, two_sided), share=share)
+        for network, share in zip(average.members, average.member_shares, strict=True)
+    ]
 
 
 def _form(network: FittedNetwork, two_sided: bool) -> ExportSpec:

@@ -86,8 +86,8 @@ def to_numpy(model: Any, path: str | os.PathLike[str]) -> list[Path]:
         writer.lines += ["h = features"] * several
         for part in simplified(each.parts):
             writer.layer(part, np.dtype(form.precision))
-        writer.lines += [*_ends(form), *["total = total + h"] * several]
-    writer.lines += [f"h = total / {len(forms)}"] * several
+        writer.lines += [*_ends(form), *[f"total = total + {each.share!r} * h"] * several]
+    writer.lines += ["h = total"] * several
     writer.finish(form)
     weights = source.with_suffix(".npz")
     inside = sum(array.size for array in writer.arrays.values()) <= _INSIDE

@@ -78,11 +78,24 @@ def to_onnx(model: Any, path: str | os.PathLike[str] | None = None) -> Any:
         for part in simplified(form.parts):
             value = _layer(graph, part, value)
         each.append(_link(graph, form, value))
-    _finish(graph, forms[0], each[0] if len(each) == 1 else graph.add("Mean", *each))
+    _finish(graph, forms[0], _mean(graph, each, [form.share for form in forms]))
     built = graph.model(f"wellfit {wellfit.__version__}")
     if path is not None:
         Path(path).write_bytes(built.SerializeToString())
     return built
+
+
+def _mean(graph: Graph, several: list[str], shares: list[float]) -> str:
+    """Add the mean of values that count by their shares; return its name."""
+    if len(several) == 1:
+        return several[0]
+    if len(set(shares)) == 1:
+        return graph.add("Mean", *several)
+    parts = [
+        graph.add("Mul", value, graph.floats(np.array(share)))
+        for value, share in zip(several, shares, strict=True)
+    ]
+    return graph.add("Sum", *parts)
 
 
 def _layer(graph: Graph, part: FittedLayer, x: str) -> str:

@@ -37,7 +37,8 @@ _WITHOUT = (
     *("layers", "input_dropout", "input_noise", "l1", "ema_decay", "learning_rate", "max_norm"),
     *("schedules", "scoring", "image_shape", "pretrained", "augment", "shuffle", "subsample"),
     *("eval_every", "numeric_embedding", "categorical_embedding", "n_submodels", "submodels"),
-    *("preset", "bagging", "validation_folds", "conformal", "conformal_fraction"),
+    *("preset", "bagging", "architectures", "validation_folds"),
+    *("conformal", "conformal_fraction"),
 )
 
 
