@@ -10,12 +10,15 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_regression
+from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_score
 
 from hostile import reseal_model
+from shortcuts import judge_by_few_trees
 from wellfit import MLPClassifier, MLPRegressor, load_model
 from wellfit.core.errors import HyperparameterError, InputError, ModelFileError
-from wellfit.diagnose import layer_values, verdict
+from wellfit.diagnose import UnprovenSkill, layer_values, verdict
+from wellfit.diagnose.verdicts.out_of_fold import OutOfFoldTraining
 from wellfit.estimators.bagging import fold_jobs
 from wellfit.fitting.runner import run_alone
 from wellfit.model_selection import GridSearchCV
@@ -30,6 +33,29 @@ def fitted(kind=MLPRegressor, **params):
     given = {"bagging": 3, "epochs": 4, "random_state": 0, "precision": "float64", **params}
     rows = (X, Y) if kind is MLPRegressor else (XC, YC)
     return kind((8,), **given).fit(*rows)
+
+
+def test_the_verdict_judges_the_average_by_all_rows_out_of_fold(monkeypatch):
+    judge_by_few_trees(monkeypatch)
+    clf = fitted(MLPClassifier, calibration="temperature")
+    found = verdict(clf, XC, YC)
+    oob = clf.oob_decision_function_
+    assert found.scores.unseen == pytest.approx((oob.argmax(axis=1) == YC).mean())
+    assert found.scores.training == pytest.approx(clf.score(XC, YC))
+    assert (found.scores.unseen_rows, found.scores.training_rows) == (60, 60)
+    losses = [log_loss(YC, chances) for chances in (clf.predict_proba(XC), oob)]
+    told = "loss {:.3g} on training rows, {:.3g} on 60 out-of-fold rows".format(*losses)
+    assert any(told in one.observed for one in found.findings)
+
+
+def test_rows_that_all_judge_are_not_to_be_held_out_to_judge_more():
+    """Bagging refuses ``validation_fraction``, and each row is cross-validated already."""
+    noise = np.random.default_rng(0).permutation(YC)
+    clf = MLPClassifier((8,), bagging=3, epochs=4, random_state=0).fit(XC, noise)
+    training = OutOfFoldTraining(clf, XC, noise)
+    (one,) = UnprovenSkill().suggestions(training)
+    assert (one.name, one.change) == ("rows", "more of them")
+    assert "cross-validation" not in UnprovenSkill().examine(training).advice
 
 
 @pytest.mark.parametrize(("rows", "count"), [(50, 3), (9, 3), (5, 5), (7, 2), (11, 4)])

@@ -10,8 +10,8 @@ from wellfit.core.metrics import Metric
 from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
-from wellfit.diagnose.verdicts.descent import MORE_ROWS
-from wellfit.diagnose.verdicts.training import Training
+from wellfit.diagnose.verdicts.descent import more_rows
+from wellfit.diagnose.verdicts.training import OUT_OF_FOLD, Training
 
 _CAUSES = (
     "diverging",
@@ -172,7 +172,9 @@ class UnprovenSkill(Diagnosis, name="unproven_skill"):
         return self.finding(
             Outcome.PASS if _is_shown(training) else Outcome.WARN,
             "; ".join(filter(None, compared)) or f"{_judging_rows(training):,} rows",
-            "judge it by more rows, or by cross-validation",
+            "judge it by more rows"
+            if training.kind == OUT_OF_FOLD
+            else "judge it by more rows, or by cross-validation",
         )
 
     def suggestions(self, training: Training) -> Sequence[Suggestion]:
@@ -182,7 +184,8 @@ class UnprovenSkill(Diagnosis, name="unproven_skill"):
             "sklearn.model_selection.cross_val_score",
             "every row is judged by a network that hasn't seen it",
         )
-        return folds, MORE_ROWS
+        rows = more_rows(training)
+        return (rows,) if training.kind == OUT_OF_FOLD else (folds, rows)
 
 
 class Outperformed(Diagnosis, name="outperformed"):

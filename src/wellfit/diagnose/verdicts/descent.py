@@ -12,7 +12,7 @@ from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome, graded
 from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
 from wellfit.diagnose.verdicts.curves import Curve, noise, rise, trend
-from wellfit.diagnose.verdicts.training import Training
+from wellfit.diagnose.verdicts.training import OUT_OF_FOLD, Training
 
 _LAST = 3  # epochs whose median is the end of a curve
 _CURVE = 6  # epochs in which jumps can be told from a trend
@@ -31,9 +31,14 @@ SLOWER = Suggestion(
     "wellfit.diagnose.learning_rate_range tries many at once",
 )
 _LONGER = Suggestion("epochs", "twice as many", "the loss still falls at the end")
-MORE_ROWS = Suggestion(
-    "validation_fraction", "twice as large", "the error of a mean falls with √rows"
-)
+
+
+def more_rows(training: Training) -> Suggestion:
+    """Return how to judge by more rows: by held-out ones, unless all judge already."""
+    why = "the error of a mean falls with √rows"
+    if training.kind == OUT_OF_FOLD:
+        return Suggestion("rows", "more of them", f"all judge already, out of fold; {why}")
+    return Suggestion("validation_fraction", "twice as large", why)
 
 
 class Diverging(Diagnosis, name="diverging"):
@@ -291,7 +296,8 @@ class NoisyValidation(Diagnosis, name="noisy_validation"):
         calm = Suggestion("ema_decay", "0.999", "averaged weights jump less from epoch to epoch")
         error = training.right.error if training.right else 0.0
         # Smaller steps don't make few rows more.
-        return (MORE_ROWS,) if error > self.error else (SLOWER, calm, MORE_ROWS)
+        rows = more_rows(training)
+        return (rows,) if error > self.error else (SLOWER, calm, rows)
 
 
 def _jumps(values: Curve, chance: float) -> float:

@@ -50,7 +50,8 @@ class FittedTraining(Training):
     """A fitted estimator's training.
 
     Args:
-        estimator: fitted; of several networks, the first is judged, by the fold that it left out.
+        estimator: fitted; of several networks, the first is judged, by the fold that it left out
+            if that is known.
         X: the rows it was fitted to, if they are at hand.
         y: their targets.
         X_test: rows that it hasn't seen, if there are any; else those that it held out of X.

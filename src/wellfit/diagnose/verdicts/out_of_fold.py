@@ -1,4 +1,4 @@
-"""Trainings that were validated by folds.
+"""Trainings with folds, that validated one network or of which several are averaged.
 
 Their unseen rows are the training rows, each as predicted by a network that hasn't seen it.
 """
@@ -17,34 +17,41 @@ from torch import Tensor
 from wellfit.diagnose.verdicts import baselines, measured
 from wellfit.diagnose.verdicts.fitted import FittedTraining, RowSubset, numbers_of
 from wellfit.diagnose.verdicts.scores import Baseline
-from wellfit.diagnose.verdicts.training import Chances
+from wellfit.diagnose.verdicts.training import OUT_OF_FOLD, Chances
 from wellfit.estimators.base import BaseMLP
-from wellfit.fitting import ClassTargets
+from wellfit.fitting import ClassTargets, Compute
+from wellfit.fitting.validation import validate_features
 from wellfit.nn.links import link_of, logits_of
 
-KIND = "out-of-fold"
 
-
-def is_validated_by_folds(estimator: BaseMLP, y: Any) -> bool:
-    """Say whether a single network has out-of-fold outputs for these targets' rows."""
+def is_judged_by_folds(estimator: BaseMLP, y: Any) -> bool:
+    """Say whether there are out-of-fold outputs for these targets' rows."""
     network = estimator.network_
-    alone = network.n_networks == 1 and network.split is not None
-    return alone and y is not None and network.oob is not None and len(network.oob) == len(y)
+    if network.split is None or network.oob is None or y is None:
+        return False
+    return len(network.oob) == len(y)
 
 
 class OutOfFoldTraining(FittedTraining):
     """A fitted estimator's training on all rows, judged by its out-of-fold outputs.
 
     Args:
-        estimator: fitted, and validated by folds.
+        estimator: fitted, and validated by folds, or an average of networks of a fold each. Of
+            these the first one's curves and layers stand for all.
         X: the rows it was fitted to.
         y: their targets.
     """
 
+    _averages = False  # while the first of several networks is read
+
     def __init__(self, estimator: BaseMLP, X: Any, y: Any) -> None:
         super().__init__(estimator, X, y, None, None)
-        assert self._training is not None
-        self._kind = KIND
+        self._averages = self.estimator is not estimator
+        self.estimator, split = estimator, estimator.network_.split
+        assert split is not None
+        self._training = X, np.asarray(y), split.train
+        self._learned, self.training_rows = self._part(*self._training), len(split.train)
+        self._kind, self.repeated = OUT_OF_FOLD, 0
         # The very rows that were learned from: no matter how many are looked at, they are pairs.
         self._unseen = self._part(*self._training)
         self.validation_rows = len(self._unseen.ids)
@@ -58,12 +65,18 @@ class OutOfFoldTraining(FittedTraining):
         return np.asarray(oob[self._unseen.ids])
 
     def _logits(self, part: RowSubset) -> list[tuple[Tensor, Tensor]]:
-        if part is not self._unseen:
+        if part is not self._unseen and not self._averages:
             return super()._logits(part)
-        outputs = torch.from_numpy(self._outputs.astype(np.float32)).T[None]
+        found = self._outputs if part is self._unseen else self._outputs_of_average(part)
+        outputs = torch.from_numpy(found.astype(np.float32)).T[None]
         ids = torch.arange(len(part.rows))
         targets = part.rows.targets(ids, self._loss, self.weights.network.outputs)
         return [(logits_of(outputs, link_of(self._loss)), targets)]
+
+    def _outputs_of_average(self, part: RowSubset) -> NDArray[np.floating]:
+        network = self.estimator.network_
+        x = validate_features(self.estimator, part.X, network.features)
+        return network.outputs(x, Compute.of(self.estimator))
 
     def _pair(self, part: RowSubset) -> tuple[NDArray[Any], NDArray[Any]]:
         if part is not self._unseen:

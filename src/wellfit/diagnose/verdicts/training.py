@@ -15,6 +15,7 @@ from wellfit.diagnose.verdicts.curves import Curve, steps_taken
 from wellfit.diagnose.verdicts.scores import CLEAR, Mean, Scores
 from wellfit.optim import Minimizer, Optimizer
 
+OUT_OF_FOLD = "out-of-fold"  # the kind of unseen rows that are training rows, by other networks
 WIDE = 0.1  # gap of scores on training and unseen rows that anybody would call large
 _HARMLESS = 0.05  # difference of scores to be ruled out
 _SPREAD = 2.0  # of rows' losses, over their mean: usual for cross-entropies and squared errors

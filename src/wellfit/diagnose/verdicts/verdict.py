@@ -17,7 +17,7 @@ from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
 from wellfit.diagnose.verdicts.data import findings_of, with_data
 from wellfit.diagnose.verdicts.fitted import FittedTraining
-from wellfit.diagnose.verdicts.out_of_fold import OutOfFoldTraining, is_validated_by_folds
+from wellfit.diagnose.verdicts.out_of_fold import OutOfFoldTraining, is_judged_by_folds
 from wellfit.diagnose.verdicts.result import Verdict
 from wellfit.diagnose.verdicts.training import Training
 from wellfit.estimators.base import BaseMLP
@@ -72,7 +72,7 @@ def verdict(
         if (rows is None) != (targets is None):
             raise DataError(f"{name} is given without its targets, or they without {name}")
     with torch.no_grad(), threads(estimator.n_threads or 1):
-        if X_test is None and is_validated_by_folds(estimator, y):
+        if X_test is None and is_judged_by_folds(estimator, y):
             found = _judge(OutOfFoldTraining(estimator, X, y))
         else:
             found = _judge(FittedTraining(estimator, X, y, X_test, y_test, kind))
