@@ -8,7 +8,7 @@ from sklearn.model_selection import train_test_split
 
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core.errors import HyperparameterError, UnknownNameError
-from wellfit.fitting.scorer_choice import scorer_names
+from wellfit.fitting.scorer_choice import _USUAL_NAMES, refuse_scorer, scorer_names
 from wellfit.model_selection import GridSearchCV, RandomizedSearchCV, SearchCV
 from wellfit.training import EarlyStopping, EpochLogs
 from wellfit.training.callbacks.monitoring import with_ties_broken
@@ -16,6 +16,14 @@ from wellfit.training.callbacks.monitoring import with_ties_broken
 CANCER = load_breast_cancer(return_X_y=True)
 NAMED = CANCER[0], np.array(["bad", "good"])[CANCER[1]]
 SMALL = {"hidden_layer_sizes": (8,), "epochs": 6, "random_state": 0}
+
+
+@pytest.mark.parametrize(("usual", "meant"), _USUAL_NAMES.items())
+def test_the_name_that_people_use_suggests_scikit_learns(usual, meant):
+    assert meant in scorer_names()
+    assert usual not in scorer_names()
+    with pytest.raises(UnknownNameError, match=f"did you mean '{meant}'"):
+        refuse_scorer(usual.upper())
 
 
 @pytest.mark.parametrize(

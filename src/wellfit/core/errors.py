@@ -60,11 +60,18 @@ class UnknownNameError(InputError):
     """
 
     def __init__(
-        self, kind: str, given: object, known: Iterable[str], aliases: Iterable[str] = ()
+        self,
+        kind: str,
+        given: object,
+        known: Iterable[str],
+        aliases: Iterable[str] = (),
+        meant: str | None = None,
     ) -> None:
         self.kind, self.given, self.known = kind, given, sorted(known)
         self.aliases = sorted(aliases)  # suggested where one is near, but not listed
-        hint = did_you_mean(given, [*self.known, *self.aliases])
+        self.meant = meant  # what is suggested, however little it looks like what was given
+        hint = f"; did you mean {meant!r}?" if meant else ""
+        hint = hint or did_you_mean(given, [*self.known, *self.aliases])
         listed = ", ".join(self.known) or "none"
         # The name stands behind its noun: "column 'x' of adult", not "column of adult 'x'".
         noun, where = _NOUN.fullmatch(kind).groups()  # type: ignore[union-attr]  # matches all
@@ -73,7 +80,7 @@ class UnknownNameError(InputError):
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions are pickled with their message as the only argument, which this __init__
         # doesn't take; processes of a search send errors that way.
-        return type(self), (self.kind, self.given, self.known, self.aliases)
+        return type(self), (self.kind, self.given, self.known, self.aliases, self.meant)
 
 
 class DivergedError(WellfitError, ArithmeticError):

@@ -166,6 +166,26 @@ def _tasks_of(name: str) -> tuple[str, ...]:
     return CLASSIFICATION[:2] if name in _NOT_OF_LABEL_SETS else CLASSIFICATION
 
 
+# What people call scikit-learn's scorers, and what those are called.
+_USUAL_NAMES = {
+    "rmse": "neg_root_mean_squared_error",
+    "mse": "neg_mean_squared_error",
+    "mae": "neg_mean_absolute_error",
+    "mape": "neg_mean_absolute_percentage_error",
+    "rmsle": "neg_root_mean_squared_log_error",
+    "msle": "neg_mean_squared_log_error",
+    "log_loss": "neg_log_loss",
+    "logloss": "neg_log_loss",
+    "cross_entropy": "neg_log_loss",
+    "brier": "neg_brier_score",
+    "auc": "roc_auc",
+    "auroc": "roc_auc",
+    "aucpr": "average_precision",
+    "mcc": "matthews_corrcoef",
+    "acc": "accuracy",
+}
+
+
 def refuse_scorer(name: str, task: str | None = None) -> None:
     """Refuse a scorer that isn't known, or that is for other targets.
 
@@ -177,6 +197,10 @@ def refuse_scorer(name: str, task: str | None = None) -> None:
         UnknownNameError: no such scorer.
         HyperparameterError: one for other targets; names the nearest for these.
 
+    >>> refuse_scorer("rmse", "regression")
+    Traceback (most recent call last):
+    wellfit.core.errors.UnknownNameError: unknown scorer 'rmse'; did you mean \
+'neg_root_mean_squared_error'? Known: ...
     >>> refuse_scorer("f1", "multiclass")
     Traceback (most recent call last):
     wellfit.core.errors.HyperparameterError: scoring is 'f1', which is for two classes; expected \
@@ -187,7 +211,8 @@ one for more than two classes, such as 'f1_macro'. Known: ...
         return
     if name not in _tasks():
         # A misspelt one may be near to one for other targets.
-        raise UnknownNameError("scorer", name, known, scorer_names())
+        meant = _USUAL_NAMES.get(name.lower())
+        raise UnknownNameError("scorer", name, known, scorer_names(), meant)
     kind = _KINDS.get(_tasks()[name], "classes")
     expected = "a classifier or a regressor" if task is None else _KINDS[(task,)]
     raise HyperparameterError(
