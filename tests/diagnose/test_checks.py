@@ -188,6 +188,17 @@ def test_duplicates_across_the_split() -> None:
     assert shared.numbers["share"] == pytest.approx(20 / 189)
 
 
+def test_rare_numbers_may_be_a_quantity() -> None:
+    """Counts of 0, 1, 2... are taken for classes, and ``class_weight`` is no remedy for them."""
+    y = np.repeat([0, 1, 2, 3], [60, 30, 15, 3])
+    X = np.random.default_rng(0).normal(size=(len(y), 2))
+    advice = one("imbalance", MLPClassifier((8,)), X, y).advice
+    assert advice.startswith("if these classes are a quantity")
+    assert "`--task regression`" in advice
+    for other in (y.astype(str), np.repeat([0, 1], [100, 8])):
+        assert "quantity" not in one("imbalance", MLPClassifier((8,)), X, other).advice
+
+
 def test_imbalance_is_told_unless_it_is_weighed() -> None:
     X, y = CANCER
     kept = np.r_[np.flatnonzero(y), np.flatnonzero(y == 0)[:20]]

@@ -154,6 +154,30 @@ def test_the_only_column_may_determine_the_target() -> None:
     assert not len(check(MLPRegressor(), X, 3 * X[:, 0], checks=["leaking_columns", "row_order"]))
 
 
+@pytest.mark.parametrize(
+    ("written", "is_date"),
+    [
+        ("%d/%m/%Y", True),
+        ("%d.%m.%y", True),
+        ("%m-%d-%Y %H:%M", True),
+        ("%Y/%m/%d", True),
+        ("order %d%m%Y", False),
+        ("%d/%m.%Y", False),
+    ],
+)
+def test_dates_that_are_read_as_text_are_to_be_rewritten(written: str, is_date: bool) -> None:
+    rng = np.random.default_rng(0)
+    days = pd.Timestamp("2020-01-31") + pd.to_timedelta(rng.integers(0, 900, 300), "D")
+    table = noise(rng, 300, 1).assign(signup=days.strftime(written))
+    network = MLPClassifier((4,), categorical_embedding=None)
+    one = found("encoded_columns", network, table, rng.integers(0, 2, 300))
+    assert one.outcome is Outcome.WARN
+    first = (
+        f"write dates as 2024-02-29, since others are read as text: 'signup' ('{table.signup[0]}')"
+    )
+    assert one.advice == first if is_date else "dates" not in one.advice
+
+
 def test_what_the_encoder_merges_is_told() -> None:
     rng = np.random.default_rng(0)
     rows = 3000

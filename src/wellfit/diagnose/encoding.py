@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import re
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -14,6 +16,11 @@ from wellfit.preprocessing import preprocessor_of
 from wellfit.preprocessing.merged import merged_levels
 
 _NAMED = 3  # columns that a sentence names
+_DATE = re.compile(r"\s*\d{1,4}([./-])\d{1,2}\1\d{1,4}(\D.*)?")  # 29/02/2024, 2/29/24 12:30
+_ADVICE = (
+    "group the levels into fewer, or replace them by numbers that describe them, such as "
+    "coordinates of a place; drop identifiers"
+)
 
 
 class EncodedColumns(Check, name="encoded_columns"):
@@ -48,8 +55,24 @@ class EncodedColumns(Check, name="encoded_columns"):
         return self.finding(
             Outcome.WARN,
             "; ".join([*map(str, losses[:_NAMED]), *more]),
-            "group the levels into fewer, or replace them by numbers that describe them, such as "
-            "coordinates of a place; drop identifiers",
+            _advice(context.table, [one.name for one in losses]),
             columns=len(losses),
             rows=losses[0].rows,
         )
+
+
+def _advice(table: pd.DataFrame, names: Iterable[str]) -> str:
+    """Return what to do about columns whose levels are merged; dates only have to be rewritten."""
+    columns = [(name, table[name]) for name in names if name in table]
+    dates = [(name, column) for name, column in columns if _holds_dates(column)]
+    if not dates:
+        return _ADVICE
+    told = ", ".join(f"{name!r} ({column.dropna().iloc[0]!r})" for name, column in dates[:_NAMED])
+    advice = f"write dates as 2024-02-29, since others are read as text: {told}"
+    return advice if len(dates) == len(columns) else f"{advice}; else {_ADVICE}"
+
+
+def _holds_dates(column: pd.Series[Any]) -> bool:
+    """Say whether all cells look like dates that aren't in ISO 8601's format."""
+    cells = column.dropna().astype(str)
+    return len(cells) > 0 and all(map(_DATE.fullmatch, cells))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -64,9 +64,21 @@ class Imbalance(Check, name="imbalance"):
             Outcome.PASS if weighed else graded(ratio, self.most),
             f"{counts.iloc[0]:,} rows of {counts.index[0]}, {counts.iloc[-1]:,} of "
             f"{counts.index[-1]}" + (", weighted by class_weight" if weighed else ""),
-            'judge by balanced_accuracy or average_precision, and try class_weight="balanced"',
+            f"{_QUANTITY if _are_numbers(counts.index) else ''}judge by balanced_accuracy or "
+            'average_precision, and try class_weight="balanced"',
             ratio=ratio,
         )
+
+
+def _are_numbers(labels: pd.Index[Any]) -> bool:
+    """Say whether classes may be quantities, such as counts or grades."""
+    return len(labels) > 2 and pd.api.types.is_numeric_dtype(labels)
+
+
+_QUANTITY = (
+    "if these classes are a quantity, such as a count or a grade, predict it by MLPRegressor "
+    "(`--task regression`); else "
+)
 
 
 class Labels(Check, name="labels"):
