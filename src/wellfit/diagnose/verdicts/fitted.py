@@ -50,8 +50,7 @@ class FittedTraining(Training):
     """A fitted estimator's training.
 
     Args:
-        estimator: fitted; of several networks, the first is judged, by the fold that it left out
-            if that is known.
+        estimator: fitted; of several networks, the first is judged, by the fold that it left out.
         X: the rows it was fitted to, if they are at hand.
         y: their targets.
         X_test: rows that it hasn't seen, if there are any; else those that it held out of X.
