@@ -137,7 +137,7 @@ def embedding_chart(values: Floats, numbers: Floats, column: str) -> Chart:
     reach = float(np.ptp(apart, axis=0).max()) if len(values) else 0.0
     return Chart(
         f"Embedding of {column}",
-        f"{column} becomes {numbers.shape[1]} numbers, which vary by up to {reach:.3g}.",
+        f"Embedding of {column} in {numbers.shape[1]} numbers, which vary by up to {reach:.3g}",
         lines,
         Axis(column),
         Axis("number, less its mean"),

@@ -18,6 +18,7 @@ from wellfit.explanation import (
     permutation_importance,
 )
 from wellfit.report.page.blocks import Block, Plot, Prose, TableBlock, number
+from wellfit.report.page.embeddings import embedding_plots
 from wellfit.report.page.run_data import RunData, TestPredictions
 from wellfit.report.page.single_rows import row_blocks
 
@@ -65,6 +66,7 @@ def _measured(model: Any, predictions: TestPredictions) -> Iterator[Block]:
         few: dict[str, Any] = {"max_rows": _EFFECT_ROWS}
         yield _effect(partial_dependence(model, part, column, n_values=_VALUES, **few))
         yield _effect(accumulated_local_effects(model, part, column, n_bins=_VALUES, **few))
+    yield from embedding_plots(model, part, found.ranking)
 
 
 def _affordable(model: Any, part: Any) -> tuple[int, int]:

@@ -31,27 +31,41 @@ def embedded_values(model: Any, X: Any, column: str) -> tuple[NDArray[Any], NDAr
         InputError: the network has no embedding.
         UnknownNameError: the column isn't embedded; names those that are.
     """
-    network = model.network_
-    layers, width = [network.layers[at] for at in network.at_work], network.weights.network.inputs
-    place = next((i for i, each in enumerate(layers) if isinstance(each, NumericEmbedding)), None)
-    if place is None:
+    network, embedded = model.network_, embedded_columns(model)
+    if not embedded:
         raise InputError(
             "plot.embedding is for a network with numeric_embedding=, and this one has none"
         )
-    layer, names = layers[place], _encoded_names(model, width)
-    assert isinstance(layer, NumericEmbedding)
-    embedded = [names[at] for at in layer.embedded(width)]
+    place, layer = _embedding_of(model)
+    assert layer is not None
     if column not in embedded:
         raise UnknownNameError("embedded column", column, embedded)
     values, rows = _distinct(model, X, column)
     x = network.features.encode(rows, Compute.of(model).numpy_dtype)
-    weights = network.weights.to(torch.float32, torch.device("cpu"))
+    weights = network.first.weights.to(torch.float32, torch.device("cpu"))
     table = Rows(x, np.zeros(0), dtype=torch.float32)
     given = table.features(torch.arange(len(values))).expand(1, -1, -1)
     with torch.no_grad():
         numbers = Predictor(weights).outputs(given)[place][1][0].numpy()
     first = embedded.index(column) * layer.size
     return values, numbers[:, first : first + layer.size]
+
+
+def embedded_columns(model: Any) -> list[str]:
+    """Return the names of the columns that a fitted network embeds as numbers; often all."""
+    layer, width = _embedding_of(model)[1], model.network_.weights.network.inputs
+    if layer is None:
+        return []
+    names = _encoded_names(model, width)
+    return [names[at] for at in layer.embedded(width)]
+
+
+def _embedding_of(model: Any) -> tuple[int, NumericEmbedding | None]:
+    """Return the embedding of numeric columns, and its place among the layers at work."""
+    network = model.network_
+    layers = [network.layers[at] for at in network.at_work]
+    found = ((at, each) for at, each in enumerate(layers) if isinstance(each, NumericEmbedding))
+    return next(found, (0, None))
 
 
 def _encoded_names(model: Any, width: int) -> list[str]:
