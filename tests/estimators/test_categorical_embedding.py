@@ -302,3 +302,19 @@ def test_a_weight_is_a_number_of_rows():
     rows, y = X[:80].loc[np.repeat(np.arange(80), counts)], np.repeat(Y[:80], counts)
     repeated = fitted(rows, y, **params)
     assert weighted.network_.features.code_counts == repeated.network_.features.code_counts
+
+
+def test_settings_by_name_reach_into_auto():
+    model = MLPRegressor()
+    assert model.get_params()["categorical_embedding__size"] == 8
+    assert model.set_params(categorical_embedding__size=8).categorical_embedding == "auto"
+    model.set_params(categorical_embedding__size=4, categorical_embedding__min_levels=13)
+    assert model.categorical_embedding == EntityEmbedding(4, min_levels=13)
+    assert (
+        embedding(fitted(**{**AUTO, "categorical_embedding": model.categorical_embedding})).size
+        == 4
+    )
+    with pytest.raises(UnknownNameError, match="did you mean 'size'"):
+        MLPRegressor().set_params(categorical_embedding__sise=4)
+    with pytest.raises(HyperparameterError, match="categorical_embedding is None"):
+        MLPRegressor(categorical_embedding=None).set_params(categorical_embedding__size=4)

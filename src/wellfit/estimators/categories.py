@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from wellfit.core.errors import HyperparameterError
-from wellfit.core.hyper import resolve
 from wellfit.core.parameter import is_auto
 from wellfit.fitting import FeatureEncoder
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
@@ -36,7 +35,7 @@ def coded_from(estimator: Any) -> int | None:
 
 def embedding_of(given: Any) -> CategoricalEmbedding:
     """Return the embedding that a value of ``categorical_embedding`` stands for, but None."""
-    return resolve(CategoricalEmbedding, "entity" if is_auto(given) else given)
+    return CategoricalEmbedding.from_value(given)
 
 
 def categories_of(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import hyper
+from wellfit.core.parameter import is_auto
 from wellfit.nn.layers.base import Layer
 
 
@@ -62,6 +64,11 @@ class CategoricalEmbedding(Layer, family="categorical_embedding"):
         per_member=True,
         kw_only=True,
     )
+
+    @classmethod
+    def from_value(cls, given: Any) -> Self:
+        """Return the embedding that a parameter's value stands for: ``"auto"`` where it suits."""
+        return super().from_value("entity" if is_auto(given) else given)
 
     def __post_init__(self) -> None:
         super().__post_init__()
