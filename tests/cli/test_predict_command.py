@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from typer.testing import Result
+from typer.testing import CliRunner, Result
 
 from wellfit import MLPClassifier
+from wellfit.cli.app import app
 from wellfit.cli.new_rows import Block, NewRows
 from wellfit.cli.predict import _predict
 from wellfit.cli.spread import Spread
@@ -99,6 +100,18 @@ def test_a_target_with_missing_values_is_not_compared(
     assert done.exit_code == 0
     assert "accuracy" not in done.stderr
     assert "income is missing or can't be read in 4 rows" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_standard_input_is_read(classifier: Path, table: pd.DataFrame, kind: str) -> None:
+    rows = io.BytesIO()
+    {"csv": table.to_csv, "parquet": table.to_parquet}[kind](rows, index=False)
+    words = ["predict", str(classifier), "-", "--out", "-"]
+    done = CliRunner().invoke(app, words, input=rows.getvalue())
+    assert done.exit_code == 0, done.output
+    answers = pd.read_csv(io.StringIO(done.stdout))
+    expected = load_model(classifier / "model").predict(table[["age", "job", "hours"]])
+    assert (answers["prediction"] == expected).all()
 
 
 def test_a_regression_has_one_column(table: pd.DataFrame, wellfit: Wellfit) -> None:

@@ -157,9 +157,17 @@ def test_a_search_by_groups_keeps_them_together_and_can_be_resumed(
             assert set(X.patient.iloc[train]).isdisjoint(X.patient.iloc[held])
 
 
-@pytest.mark.parametrize("more", [{"time_column": ("when",)}, {"group_column": "patient"}])
+@pytest.mark.parametrize(
+    ("more", "bagging"),
+    [
+        ({"time_column": ("when",)}, None),
+        ({"group_column": "patient"}, None),
+        ({"group_column": "patient"}, 2),
+    ],
+    ids=["time", "groups", "groups of several networks"],
+)
 def test_early_stopping_in_a_fold_holds_rows_out_as_the_test_set_is(
-    visits: Path, more: dict, monkeypatch: pytest.MonkeyPatch
+    visits: Path, more: dict, bagging: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rows of every fit, of folds and of the refit, as the jobs are given them."""
     seen = []
@@ -174,7 +182,7 @@ def test_early_stopping_in_a_fold_holds_rows_out_as_the_test_set_is(
     monkeypatch.setattr(JobBuilder, "job", spy)
     source = open_source(asked(visits, **more, validation_fraction=0.0))
     assert source.columns is not None
-    model = MLPRegressor((4,), epochs=2, random_state=0)
+    model = MLPRegressor((4,), epochs=2, random_state=0, bagging=bagging)
     search = SearchCV(model, {"l2": [0.0, 0.1]}, n_iter=2, cv=source.columns.folds(2))
     search.hold_out = source.columns.hold_out
     search.fit(source.data.X, source.data.y, sample_weight=np.ones(len(source.data.X)))

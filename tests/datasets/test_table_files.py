@@ -151,6 +151,15 @@ def test_utf_16_is_no_text_that_is_read(name, write):
         load(write("a,b\n1,2\n".encode("utf-16-le"), name), target="b")
 
 
+def test_other_encodings_are_named(write):
+    latin = write("dish,price\ncrêpe,2\n".encode("latin-1"), "menu.csv")
+    with pytest.raises(DataError, match=r"Windows-1252, .* 'crêpe'.*`iconv -f WINDOWS-1252"):
+        load(latin, target="price")
+    utf16 = write("dish,price\ncrêpe,2\n".encode("utf-16"), "menu.csv")
+    with pytest.raises(DataError, match=r"is text in UTF-16; .* `iconv -f UTF-16 -t UTF-8 .*menu"):
+        load(utf16, target="price")
+
+
 def test_a_sparse_file_of_100_gib_is_refused_at_once(tmp_path):
     with (tmp_path / "data.csv").open("wb") as file:
         file.truncate(100 * 2**30)

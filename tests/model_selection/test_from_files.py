@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import ShuffleSplit
 
+from processes import SERVER
 from wellfit import MLPClassifier
 from wellfit.datasets import Dataset
 from wellfit.model_selection import HalvingRandomSearchCV, SearchCV
+from wellfit.model_selection.rows import fold_stores
 from wellfit.training.row_store import RowStore
 from wellfit.training.row_store_writer import write_rows
 
@@ -113,6 +117,45 @@ def test_a_search_that_is_interrupted_leaves_no_rows(
     search = SearchCV(clf, SPACE, n_iter=2, cv=2, random_state=0, scoring=interrupted)
     with pytest.raises(KeyboardInterrupt):
         search.fit(own)
+    assert os.listdir(tmp_path / "rows") == []
+
+
+def search_until(which: int, folder: Path, store: Path, killed: bool) -> list[float] | None:
+    """Search, and end at a score: by a signal that nothing can handle, or by none."""
+    count = itertools.count()
+
+    def score(clf: Any, X: Any, y: Any) -> float:
+        if killed and next(count) == which:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return float(clf.score(X, y))
+
+    data = Dataset.from_parquet(folder, target="y", store=store)
+    given: dict[str, Any] = {"cv": 2, "n_iter": 2, "random_state": 0, "refit": False}
+    search = SearchCV(MLPClassifier((8,), **QUICK), SPACE, scoring=score, **given).fit(data)
+    return list(search.cv_results_["mean_test_score"])
+
+
+def test_a_search_takes_the_rows_that_a_killed_one_has_encoded(
+    data: Dataset, tmp_path: Path, made: list[Path]
+) -> None:
+    given = 0, data.X.parts[0].path.parent, tmp_path / "rows"
+    process = SERVER.Process(target=search_until, args=(*given, True))
+    process.start()
+    process.join()
+    (left,) = (tmp_path / "rows").glob("search-*")
+    older = tmp_path / "rows" / "search-older"
+    older.mkdir()
+    os.utime(older, (0, 0))
+    assert search_until(*given, False) is not None
+    assert not made  # all were there
+    assert not left.exists()
+    assert os.listdir(tmp_path / "rows") == []
+
+
+def test_a_search_leaves_the_rows_of_one_that_goes_on(tmp_path: Path, data: Dataset) -> None:
+    own = Dataset.from_parquet(data.X.parts[0].path.parent, target="y", store=tmp_path / "rows")
+    with fold_stores(own.X) as first, fold_stores(own.X) as second:
+        assert first.store.path != second.store.path
     assert os.listdir(tmp_path / "rows") == []
 
 

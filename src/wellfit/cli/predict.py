@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,12 +29,14 @@ _SMALL = 2**24  # bytes of a table that NumPy predicts
 
 
 def predict(
+    ctx: typer.Context,
     run: Annotated[Path, typer.Argument(help="The folder of a run or of a model.")],
     data: Annotated[
         str,
         typer.Argument(
             help="New rows: a csv, parquet, npz or idx file, a folder of csv or parquet files, "
-            "or the test set of a named data set or of a pickle."
+            "or the test set of a named data set or of a pickle; - reads a csv or parquet file "
+            "from standard input."
         ),
     ],
     out: Annotated[
@@ -98,6 +104,7 @@ def predict(
     from wellfit.datasets import is_name
 
     printed = str(out) == "-"
+    data = ctx.with_resource(_as_file(data))
     several = not is_name(data, data_dir) and Path(data).is_dir()
     folder = model_folder(run)
     _refuse_output(out, data, several=several, printed=printed)
@@ -127,6 +134,21 @@ def predict(
     if comparison is not None:
         comparison.print_notes()
         spread.print_notes()
+
+
+@contextmanager
+def _as_file(data: str) -> Iterator[str]:
+    """Yield the path of the rows: for standard input, which can be read once, of a copy."""
+    if data != "-":
+        yield data
+        return
+    with TemporaryDirectory(prefix="wellfit-") as folder:
+        path = Path(folder) / "standard-input"
+        with path.open("w+b") as file:
+            copyfileobj(sys.stdin.buffer, file)
+            file.seek(0)
+            kind = ".parquet" if file.read(4) == b"PAR1" else ".csv"
+        yield str(path.rename(path.with_suffix(kind)))
 
 
 def _write_all(

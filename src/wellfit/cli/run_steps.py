@@ -20,12 +20,14 @@ from wellfit.cli.processes import launch_entry
 from wellfit.cli.request import Request
 from wellfit.cli.run_folder import RunFolder
 from wellfit.cli.sampling import streaming_notes
+from wellfit.cli.search_folder import read_fits
 from wellfit.cli.settings import Model, estimator, resolved
 from wellfit.cli.source import Learning, SplitData, open_source
 from wellfit.cli.unusable import refuse_missing_values
 from wellfit.core.errors import InputError
 from wellfit.core.version import __version__
 from wellfit.estimators.settings import refuse_scorers
+from wellfit.training.checkpoint import latest
 
 
 def prepare(plan: Plan) -> tuple[SplitData, Model]:
@@ -109,10 +111,13 @@ def training_seconds(model: Model) -> float:
 
 
 def print_resume_hint(error: BaseException, folder: RunFolder, command: str) -> None:
-    """Print how to resume a run that a signal or a full disk has ended."""
+    """Print how to resume a run that a signal or a full disk has ended, and what of it is kept."""
     if folder.begun and isinstance(error, (KeyboardInterrupt, OSError)):
-        path = shlex.quote(str(folder.path))
-        note(f"finished work is kept; `wellfit {command} --resume {path}` resumes the run")
+        resume = f"`wellfit {command} --resume {shlex.quote(str(folder.path))}`"
+        if latest(folder.checkpoints) or read_fits(folder.path):
+            note(f"finished work is kept; {resume} resumes the run")
+        else:
+            note(f"there is nothing to resume from yet; {resume} begins the run again")
 
 
 def print_folder(folder: RunFolder, interrupted: bool, console: Console) -> None:

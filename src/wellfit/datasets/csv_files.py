@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import collections
 import csv
 import io
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from wellfit.core.errors import DataError
 from wellfit.datasets.cells import MISSING, read_as, trimmed
-from wellfit.datasets.files import InMemoryFile, open_plain
+from wellfit.datasets.files import InMemoryFile, conversion, open_plain
 from wellfit.datasets.schema import CellType, Decimal, TableSchema
 from wellfit.datasets.typed import infer_cell_types, typed
 
@@ -74,8 +75,7 @@ def layout_of(path: Path | InMemoryFile, schema: TableSchema) -> CsvLayout:
         DataError: the file is empty or not text, or column names are missing or repeated.
     """
     with open_plain(path) as raw:
-        if b"\0" in raw.read(_PROBED):  # a sparse file may have an endless first line
-            raise DataError(f"{path} is not text in UTF-8: it contains zero bytes, as UTF-16 does")
+        _refuse_zero_bytes(raw.read(_PROBED), path)  # a sparse file may have an endless first line
     with io.TextIOWrapper(open_plain(path), encoding="utf-8-sig", newline="") as text:
         first = next((line for line in text if line.strip()), None)
         if first is None:
@@ -91,6 +91,14 @@ def layout_of(path: Path | InMemoryFile, schema: TableSchema) -> CsvLayout:
     else:
         names = _names_without_header(path, len(cells), schema)
     return CsvLayout(path, separator, tuple(names), schema.header)
+
+
+def _refuse_zero_bytes(begin: bytes, path: Path | InMemoryFile) -> None:
+    """Raise a DataError if a file begins as text in UTF-16, or as no text at all."""
+    if isinstance(path, Path) and begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError(f"{path} is text in UTF-16; expected UTF-8: {conversion(path, 'UTF-16')}")
+    if b"\0" in begin:
+        raise DataError(f"{path} is not text in UTF-8: it contains zero bytes, as UTF-16 does")
 
 
 def _names_without_header(path: Path | InMemoryFile, width: int, schema: TableSchema) -> list[str]:

@@ -6,6 +6,8 @@ import contextlib
 import csv
 import gzip
 import io
+import re
+import shlex
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from pathlib import Path
 from wellfit.core.errors import DataError, did_you_mean
 
 _GZIP = b"\x1f\x8b"
+_CELL_ENDS, _LONGEST_CELL = re.compile(rb"[,;\t|\"\r\n]"), 20
 # Errors of gzip, zip, csv, numpy, pandas and pyarrow for damaged files; their own
 # error classes derive from ValueError (pandas, Arrow) or OSError (gzip).
 _DAMAGE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, csv.Error, MemoryError)
@@ -60,7 +63,8 @@ def reading(path: Path | InMemoryFile) -> Iterator[None]:
     except DataError:
         raise
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not text in UTF-8 ({error.reason})") from error
+        hint = "" if isinstance(path, InMemoryFile) else f"; {_in_windows_1252(error, path)}"
+        raise DataError(f"{path} is not text in UTF-8 ({error.reason}){hint}") from error
     except EOFError as error:
         raise DataError(f"{path} is truncated: {error}") from error
     except _DAMAGE as error:
@@ -98,6 +102,22 @@ def stem(path: Path) -> str:
 def ending(path: Path) -> str:
     """Return a file's suffix in lower case, without ``.gz``: ``.csv`` for ``adult.csv.gz``."""
     return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
+def conversion(path: Path, encoding: str) -> str:
+    """Return what converts a file, as messages say it."""
+    return f"`iconv -f {encoding} -t UTF-8 {shlex.quote(str(path))} > utf-8.csv` converts it"
+
+
+def _in_windows_1252(error: UnicodeDecodeError, path: Path) -> str:
+    """Return what the first cell that is no UTF-8 is in the usual other encoding."""
+    before = _CELL_ENDS.split(error.object[: error.start])[-1]
+    after = _CELL_ENDS.split(error.object[error.start :])[0]
+    cell = (before[-_LONGEST_CELL:] + after[:_LONGEST_CELL]).decode("cp1252", "replace")
+    return (
+        f"in Windows-1252, as in Latin-1, a cell is {cell!r}: if that is meant, "
+        f"{conversion(path, 'WINDOWS-1252')}"
+    )
 
 
 def _first_line(error: BaseException) -> str:

@@ -63,19 +63,29 @@ def training_parts(
         rows: positions of those to fit on.
         params: arguments of ``fit``; arrays of all rows among them are cut.
     """
+    rows, held = held_out(search, estimator, X, y, rows)
+    own = dict(check_method_params(X, params=params, indices=rows))
+    return rows_of(X, rows), safe_indexing(y, rows), own | held
+
+
+def held_out(
+    search: Any, estimator: Any, X: Any, y: Any, rows: NDArray[Any]
+) -> tuple[NDArray[Any], dict[str, Any]]:
+    """Return the rows to train on, and the validation rows among them as arguments of ``fit``.
+
+    The arguments are those of :func:`training_parts`.
+    """
     held, fraction = None, getattr(estimator, "validation_fraction", None)
     # Another fraction is refused by the estimator itself.
     usable = fraction is None or (isinstance(fraction, float) and 0 < fraction < 1)
-    own_rows = holds_out(estimator) and estimator.bagging is None
-    if search.hold_out is not None and own_rows and usable:
+    if search.hold_out is not None and holds_out(estimator) and usable:
         rows, held = (in_order(X, part) for part in search.hold_out(rows, fraction or 0.1))
         if is_classifier(estimator) and np.ndim(y) == 1:
             # A class that no training row has can't be judged.
             held = held[np.isin(safe_indexing(y, held), safe_indexing(y, rows))]
-    own = dict(check_method_params(X, params=params, indices=rows))
-    if held is not None and len(held):
-        own |= {"X_val": rows_of(X, held), "y_val": safe_indexing(y, held)}
-    return rows_of(X, rows), safe_indexing(y, rows), own
+    if held is None or not len(held):
+        return rows, {}
+    return rows, {"X_val": rows_of(X, held), "y_val": safe_indexing(y, held)}
 
 
 def contexts_of(fits: Sequence[FoldFit], task: Any, start: int = 0) -> Contexts:

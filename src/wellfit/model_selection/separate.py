@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from joblib.parallel import get_active_backend
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from wellfit.core._sklearn_compat import fit_and_score
 from wellfit.estimators.base import BaseMLP
-from wellfit.model_selection.fits import Contexts, FitEvaluator, Outcome, compact
+from wellfit.model_selection.fits import Contexts, FitEvaluator, Outcome, compact, held_out
 from wellfit.model_selection.fold_fit import FoldFit
 
 
@@ -48,13 +49,13 @@ class SeparateFits(FitEvaluator):
                 clone(self._base),
                 self._x,
                 self._y,
-                train=fits[place].train,
+                train=train,
                 test=fits[place].test,
                 parameters=fits[place].candidate,
                 split_progress=(place % folds, folds),
                 candidate_progress=(place // folds, len(fits) // folds),
                 scorer=self._scorers,
-                fit_params=self._fit_params,
+                fit_params={**self._fit_params, **own},
                 score_params=self._score_params,
                 return_train_score=search.return_train_score,
                 return_n_test_samples=True,
@@ -66,7 +67,15 @@ class SeparateFits(FitEvaluator):
                 callback_ctx=contexts[place],
             )
             for place in places
+            for train, own in [self._parts(fits[place])]
         )
+
+    def _parts(self, fit: FoldFit) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Return the rows to train on, and the arguments of ``fit`` that are of this fit alone."""
+        if self._search.hold_out is None or not isinstance(self._base, BaseMLP):
+            return fit.train, {}
+        estimator = clone(self._base).set_params(**fit.candidate)
+        return held_out(self._search, estimator, self._x, self._y, fit.train)
 
     def _kept(self, fit: FoldFit, result: Outcome) -> Outcome:
         """Return a result without its estimator, which goes where it is wanted."""

@@ -274,7 +274,7 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
     def _refit(self, data: Mapping[str, Any], fit_params: Mapping[str, Any], context: Any) -> None:
         best = clone(self._base).set_params(**clone(self.best_params_, safe=False))
         rows = [data["X"]] if data["y"] is None else [data["X"], data["y"]]
-        if self.hold_out is not None and can_be_stacked(best):
+        if self.hold_out is not None and isinstance(best, BaseMLP):
             every = np.arange(num_samples(data["X"]))
             X, y, fit_params = training_parts(self, best, data["X"], data["y"], every, fit_params)
             rows = [X, y]
