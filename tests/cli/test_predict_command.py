@@ -105,7 +105,10 @@ def test_a_target_with_missing_values_is_not_compared(
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_standard_input_is_read(classifier: Path, table: pd.DataFrame, kind: str) -> None:
     rows = io.BytesIO()
-    {"csv": table.to_csv, "parquet": table.to_parquet}[kind](rows, index=False)
+    if kind == "csv":
+        table.to_csv(rows, index=False)
+    else:
+        table.to_parquet(rows, index=False)
     words = ["predict", str(classifier), "-", "--out", "-"]
     done = CliRunner().invoke(app, words, input=rows.getvalue())
     assert done.exit_code == 0, done.output
