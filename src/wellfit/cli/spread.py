@@ -61,12 +61,9 @@ class Spread:
                     f"{option} is given, and {name} predicts {kind}; expected {other} "
                     f"{next(iter(asked))}"
                 )
-            if hasattr(model, "estimators_"):
-                raise InputError(
-                    f"{option} is given, and {name} is an ensemble, which has none; expected a "
-                    "single model, trained with --conformal split"
-                )
-            if model.network_.conformal is None:
+            from wellfit.estimators.conformal import known_scores  # imports PyTorch
+
+            if known_scores(model) is None:
                 raise InputError(
                     f"{option} is given, and {name} isn't calibrated; expected a model trained "
                     "with --conformal split, or calibrated by conformalize(X, y)"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import singledispatch
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from wellfit.core.errors import DataError, InputError, UnknownNameError
 from wellfit.core.fitted import require_fitted
-from wellfit.fitting import ClassTargets, Compute, FittedNetwork, NumberTargets
+from wellfit.fitting import Compute, FittedNetwork, NumberTargets, TargetEncoder
 from wellfit.fitting.conformal import (
     SET_METHODS,
     IntervalScores,
@@ -19,11 +20,62 @@ from wellfit.fitting.conformal import (
     SetScores,
     check_level,
 )
-from wellfit.fitting.conformalizing import scores
+from wellfit.fitting.conformalizing import estimates, scores_of
+from wellfit.fitting.conformalizing import levels_of as estimated_levels
 from wellfit.fitting.validation import validate_features
 
 Model = TypeVar("Model")
+Scores = IntervalScores | SetScores
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # that a report looks at
+
+
+@dataclass(frozen=True)
+class ConformalModel:
+    """What intervals and sets need of a fitted model, whether one network predicts or several.
+
+    Attributes:
+        targets: the encoder of its targets.
+        levels: the quantiles that are estimated; () of predictions and probabilities.
+        scores: of its calibration rows; None where it has none.
+        estimates: returns what the model estimates of rows: (n_samples, n_targets, n_estimates)
+            of numbers, (n_samples, n_classes) of classes.
+        scored: returns the estimates (n_networks, n_samples, …) of the networks that were scored.
+        keep: lets the model have other scores.
+    """
+
+    targets: TargetEncoder
+    levels: tuple[float, ...]
+    scores: Scores | None
+    estimates: Callable[[Any], NDArray[Any]]
+    scored: Callable[[Any], NDArray[Any]]
+    keep: Callable[[Scores], None]
+
+
+@singledispatch
+def conformal_model(model: Any) -> ConformalModel:
+    """Return what intervals and sets need of an estimator; ensembles have their own way.
+
+    Raises:
+        NotFittedError: before ``fit``.
+    """
+    require_fitted(model, "network_")
+    network: FittedNetwork = model.network_
+    targets, known = network.targets, network.conformal
+
+    def mean(X: Any) -> NDArray[Any]:
+        return estimates(targets, model.outputs(X))
+
+    def scored(X: Any) -> NDArray[Any]:
+        if known is None or known.folds is None:
+            return mean(X)[np.newaxis]
+        x = validate_features(model, X, network.features)
+        each = network.outputs_of_each(x, Compute.of(model))
+        return np.stack([estimates(targets, outputs) for outputs in each])
+
+    def keep(found: Scores) -> None:
+        model.network_ = replace(network, conformal=found)
+
+    return ConformalModel(targets, estimated_levels(targets), known, mean, scored, keep)
 
 
 class Elsewhere:
@@ -81,13 +133,14 @@ def predict_interval(model: Any, X: Any, level: float = 0.9) -> NDArray[np.float
 
 def intervals_at(model: Any, X: Any, levels: Sequence[float]) -> list[NDArray[np.float64]]:
     """Return the intervals of several levels, as :func:`predict_interval` returns those of one."""
-    network, shares = _network(model), [check_level(level) for level in levels]
-    known, targets = network.conformal, network.targets
+    view, shares = conformal_model(model), [check_level(level) for level in levels]
+    known, targets = view.scores, view.targets
     if not isinstance(known, IntervalScores):
         raise InputError(_uncalibrated(model, "intervals"))
     assert isinstance(targets, NumberTargets)
-    estimates = np.stack([targets.estimates(each) for each in _outputs(model, X, known)])
-    found = [known.interval(estimates, share) for share in shares]
+    estimated, lowest = view.scored(X), targets.loss.lowest_target
+    # No target lies below, so that nothing is lost where a bound doesn't either.
+    found = [np.maximum(known.interval(estimated, share), lowest) for share in shares]
     return [each[:, 0] for each in found] if targets.flat else found
 
 
@@ -136,22 +189,26 @@ def sets_at(
     model: Any, X: Any, levels: Sequence[float], method: SetMethod = "lac"
 ) -> list[NDArray[np.bool_]]:
     """Return the sets of several levels, as :func:`predict_set` returns those of one."""
-    network, shares = _network(model), [check_level(level) for level in levels]
+    view, shares = conformal_model(model), [check_level(level) for level in levels]
     if method not in SET_METHODS:
         raise UnknownNameError("method of prediction sets", method, SET_METHODS)
-    known = network.conformal
+    known = view.scores
     if not isinstance(known, SetScores):
         raise InputError(_uncalibrated(model, "sets"))
-    targets = network.targets
-    assert isinstance(targets, ClassTargets)
-    probabilities = np.stack([targets.probabilities(each) for each in _outputs(model, X, known)])
+    probabilities = view.scored(X)
     return [known.sets(probabilities, share, method) for share in shares]
+
+
+def known_scores(model: Any) -> Scores | None:
+    """Return the scores of a model's calibration rows; None where it has none, or isn't fitted."""
+    network = getattr(model, "network_", None)
+    known: Scores | None = getattr(model, "conformal_", getattr(network, "conformal", None))
+    return known
 
 
 def levels_of(model: Any, levels: Sequence[float] = LEVELS) -> list[float]:
     """Return the levels that a model has calibration rows for; none where it isn't calibrated."""
-    network = getattr(model, "network_", None)
-    known = None if network is None else network.conformal
+    known = known_scores(model)
     rows = 0 if known is None else len(known.array)
     return [level for level in levels if level * (rows + 1) <= rows]
 
@@ -183,32 +240,14 @@ def conformalize(model: Model, X: Any, y: ArrayLike) -> Model:
     >>> reg.conformalize(X[300:], y[300:]).predict_interval(X[:2]).shape
     (2, 2)
     """
-    fitted: Any = model
-    network = _network(model)
-    targets, outputs = network.targets.read(y, warn=False), fitted.outputs(X)
-    if len(targets) != len(outputs):
+    view = conformal_model(model)
+    targets, estimated = view.targets.read(y, warn=False), view.estimates(X)
+    if len(targets) != len(estimated):
         raise DataError(
-            f"X has {len(outputs)} rows and y has {len(targets)}; expected a target for each row"
+            f"X has {len(estimated)} rows and y has {len(targets)}; expected a target for each row"
         )
-    fitted.network_ = replace(network, conformal=scores(network.targets, outputs, targets))
+    view.keep(scores_of(view.targets, estimated, targets, view.levels))
     return model
-
-
-def _network(model: Any) -> FittedNetwork:
-    require_fitted(model, "network_")
-    network: FittedNetwork = model.network_
-    return network
-
-
-def _outputs(model: Any, X: Any, known: IntervalScores | SetScores) -> NDArray[np.floating]:
-    """Return the outputs (n_networks, n_samples, n_outputs) of the networks that were scored."""
-    if known.folds is None:
-        mean: NDArray[np.floating] = model.outputs(X)[np.newaxis]
-        return mean
-    network = _network(model)
-    return network.outputs_of_each(
-        validate_features(model, X, network.features), Compute.of(model)
-    )
 
 
 def _uncalibrated(model: Any, what: str) -> str:

@@ -70,17 +70,61 @@ def scores(
     Raises:
         InputError: targets for which there are neither intervals nor sets.
     """
+    return scores_of(targets, estimates(targets, outputs), y, levels_of(targets), folds)
+
+
+def levels_of(targets: TargetEncoder) -> tuple[float, ...]:
+    """Return the quantiles that a network estimates; none of classes."""
+    return targets.loss.levels() if isinstance(targets, NumberTargets) else ()
+
+
+def estimates(targets: TargetEncoder, outputs: NDArray[np.floating]) -> NDArray[Any]:
+    """Return what scores are of: quantiles or predictions in y's units, or probabilities.
+
+    Args:
+        targets: the encoder of the network's targets.
+        outputs: (n_rows, n_outputs) of the network.
+
+    Returns:
+        (n_rows, n_targets, n_estimates) of numbers, (n_rows, n_classes) of classes.
+
+    Raises:
+        InputError: targets for which there are neither intervals nor sets.
+    """
     if isinstance(targets, NumberTargets):
-        columns = targets.columns(y)[..., np.newaxis]
-        levels = targets.loss.levels()
-        return IntervalScores(targets.estimates(outputs) - columns, levels, folds)
+        return targets.estimates(outputs)
     if isinstance(targets, ClassTargets) and targets.one_label:
-        probabilities = targets.probabilities(outputs)
-        return SetScores.of(probabilities, targets.labels.encode(y), folds)
-    raise InputError(
-        "prediction sets are of classes, of which a row has one; here it has several labels or "
-        "probabilities. Expected targets of one label a row"
-    )
+        return targets.probabilities(outputs)
+    raise InputError(_NEITHER)
+
+
+def scores_of(
+    targets: TargetEncoder,
+    estimated: NDArray[Any],
+    y: NDArray[Any],
+    levels: tuple[float, ...],
+    folds: NDArray[np.int64] | None = None,
+) -> IntervalScores | SetScores:
+    """Return the scores of calibration rows from what is estimated of them.
+
+    Args:
+        targets: the encoder of the targets.
+        estimated: of each row, see :func:`estimates`.
+        y: the rows' targets, read.
+        levels: the quantiles that are estimated; () of predictions and probabilities.
+        folds: (n_rows,) the network of each row, of several; or None.
+    """
+    if isinstance(targets, NumberTargets):
+        return IntervalScores(estimated - targets.columns(y)[..., np.newaxis], levels, folds)
+    if isinstance(targets, ClassTargets):
+        return SetScores.of(estimated, targets.labels.encode(y), folds)
+    raise InputError(_NEITHER)
+
+
+_NEITHER = (
+    "prediction sets are of classes, of which a row has one; here it has several labels or "
+    "probabilities. Expected targets of one label a row"
+)
 
 
 def to_arrays(known: IntervalScores | SetScores) -> dict[str, NDArray[Any]]:
@@ -91,7 +135,10 @@ def to_arrays(known: IntervalScores | SetScores) -> dict[str, NDArray[Any]]:
 
 
 def from_arrays(
-    targets: TargetEncoder, tensors: Mapping[str, Tensor], n_networks: int
+    targets: TargetEncoder,
+    tensors: Mapping[str, Tensor],
+    n_networks: int,
+    levels: tuple[float, ...],
 ) -> IntervalScores | SetScores | None:
     """Return the scores that a file holds for targets of this kind; None if it holds none.
 
@@ -99,6 +146,7 @@ def from_arrays(
         targets: the encoder of the network's targets.
         tensors: all of the file's, by name.
         n_networks: that are averaged.
+        levels: the quantiles that are estimated; () of predictions and probabilities.
 
     Raises:
         ModelFileError: an array of another form.
@@ -109,7 +157,7 @@ def from_arrays(
     array = tensors["conformal"].numpy()
     width: tuple[int, ...] = (2,)
     if isinstance(targets, NumberTargets):
-        width = targets.n_targets, max(len(targets.loss.levels()), 1)
+        width = targets.n_targets, max(len(levels), 1)
     if array.dtype != np.float64 or array.shape[1:] != width or not len(array):
         raise ModelFileError(
             f"tensor 'conformal' is of type {array.dtype} and shape {array.shape}; expected "
@@ -118,7 +166,7 @@ def from_arrays(
     if not np.isfinite(array).all():
         raise ModelFileError("tensor 'conformal' holds NaN or infinities")
     if isinstance(targets, NumberTargets):
-        return IntervalScores(array, targets.loss.levels(), folds)
+        return IntervalScores(array, levels, folds)
     if isinstance(targets, ClassTargets) and targets.one_label:
         return SetScores(array[:, 0], array[:, 1], folds)
     raise ModelFileError("tensor 'conformal' is none of a model with several labels a row")

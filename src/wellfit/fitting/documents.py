@@ -19,7 +19,7 @@ from wellfit.core.errors import ModelFileError
 from wellfit.core.hyper import from_dict
 from wellfit.core.schema import Count, Length, Positive, conform
 from wellfit.fitting.averaged import WeighedArchitecture
-from wellfit.fitting.conformalizing import from_arrays, to_arrays
+from wellfit.fitting.conformalizing import from_arrays, levels_of, to_arrays
 from wellfit.fitting.features import FeatureEncoder
 from wellfit.fitting.history import History
 from wellfit.fitting.job import TrainingJob
@@ -224,7 +224,8 @@ def from_document(
     expected |= {_numbered(name, at) for name in _WEIGHTS for at in range(1 + len(others))}
     for name in sorted(tensors.keys() - expected - _CONFORMAL):
         raise ModelFileError(f"tensor {name!r} is none of the model's")
-    known, name = from_arrays(targets, tensors, weights.members), document["estimator"]
+    known = from_arrays(targets, tensors, weights.members, levels_of(targets))
+    name = document["estimator"]
     return FittedNetwork(
         weights,
         features,

@@ -107,8 +107,11 @@ class ServedModel:
     @property
     def is_calibrated(self) -> bool:
         """Whether it predicts intervals or sets."""
-        network = getattr(self.estimator, "network_", None)
-        return network is not None and network.conformal is not None
+        if self.estimator is None:  # NumPy predicts, which has no intervals and sets
+            return False
+        from wellfit.estimators.conformal import known_scores  # imports PyTorch
+
+        return known_scores(self.estimator) is not None
 
     @property
     def is_named(self) -> bool:

@@ -20,10 +20,12 @@ from wellfit.core.hyper import Config, resolve
 from wellfit.core.rng import random_state_of
 from wellfit.estimators import persistence
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.conformal import conformal_model, conformalize
 from wellfit.estimators.display import members_table, model_plots
 from wellfit.estimators.nesting import NestedConfigs
 from wellfit.estimators.undo import rollback_on_error
 from wellfit.fitting.scoring import metrics_of
+from wellfit.model_selection.ensembles.conformal import view_of, without_calibration
 from wellfit.model_selection.ensembles.files import ensemble_from, save_ensemble
 from wellfit.model_selection.ensembles.library import Data, Models, divided, fit_together
 from wellfit.model_selection.ensembles.members import seeded, templates, warn_of_own_methods
@@ -42,6 +44,8 @@ class Ensemble(NestedConfigs):
 
     estimators_: list[BaseMLP]
     weights_: NDArray[np.float64]
+
+    conformalize = conformalize
 
     def __init__(
         self,
@@ -94,8 +98,9 @@ class Ensemble(NestedConfigs):
         draw = random_state_of(self.random_state)
         given, share = self._given(), self._selection().held_out_share
         warn_of_own_methods(given, self._averaged)
-        library = seeded(given, self.n_estimators, draw)
         data, held = Data(X, y, sample_weight, X_val, y_val), None
+        given, data, calibrating = without_calibration(given, data, draw)
+        library = seeded(given, self.n_estimators, draw)
         if share:
             data, held = divided(given[0], data, share, draw.randint(2**31 - 1))
         members = fit_together(library, data, bootstrap=bool(self.bootstrap))
@@ -106,7 +111,7 @@ class Ensemble(NestedConfigs):
             score = self._scorer(held.y, held.weight)
             shares = self._weighed(self._member_predictions(held.X), score)
         self._keep_weighted(members, shares)
-        return self
+        return self if calibrating is None else conformalize(self, calibrating.X, calibrating.y)
 
     @classmethod
     def from_search(
@@ -270,8 +275,13 @@ class Ensemble(NestedConfigs):
     @classmethod
     def from_document(cls, document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
         """Return the ensemble that a model folder's document describes."""
-        params, members = ensemble_from(cls._member, document, tensors)
+        params, members, known = ensemble_from(cls._member, document, tensors)
         self = cls(**params)
         self._set_members(members)
         self._keep_weighted(members, np.array(document["weights"]))
+        if known is not None:
+            self.conformal_ = known
         return self
+
+
+conformal_model.register(Ensemble, view_of)

@@ -12,6 +12,7 @@ from sklearn.base import ClassifierMixin
 from wellfit.core.errors import DataError
 from wellfit.estimators import MLPClassifier
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.conformal import Elsewhere, predict_set
 from wellfit.estimators.overrides import as_stackable
 from wellfit.fitting import ClassTargets
 from wellfit.fitting.scoring import precomputed
@@ -44,6 +45,8 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
     Attributes:
         estimators_: the fitted members that count.
         weights_: (M,) how much each counts; their sum is 1.
+        conformal_: the scores of the rows that calibrate, where ``conformal="split"`` of the
+            estimator or :meth:`conformalize` asked for them.
         classes_: the labels, sorted.
         member_scores_: scores on the rows set apart, of all members trained, where some were
             selected.
@@ -76,6 +79,12 @@ class MLPEnsembleClassifier(ClassifierMixin, Ensemble):  # type: ignore[misc]
     def predict_log_proba(self, X: Any) -> NDArray[np.floating]:
         """Return the logarithms of :meth:`predict_proba`."""
         return np.log(np.maximum(self.predict_proba(X), _TINY))
+
+    predict_set = predict_set
+    predict_interval = Elsewhere(
+        "MLPEnsembleClassifier predicts classes, and intervals are of numbers; expected "
+        "predict_set(X, level), or an MLPEnsembleRegressor"
+    )
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most likely class (n_samples,), or a row of 0 and 1 for several labels."""

@@ -17,6 +17,9 @@ from wellfit.core.hyper import resolve
 from wellfit.core.schema import Length, Positive, Range, conform
 from wellfit.estimators import persistence
 from wellfit.estimators.base import BaseMLP
+from wellfit.estimators.conformal import Scores
+from wellfit.fitting.conformalizing import from_arrays, to_arrays
+from wellfit.model_selection.ensembles.conformal import common_levels
 from wellfit.model_selection.ensembles.selection import Selection
 
 
@@ -58,6 +61,8 @@ def save_ensemble(
         document, arrays = persistence.described(member)
         members.append(document)
         tensors |= {f"{place}.{key}": value for key, value in arrays.items()}
+    if hasattr(ensemble, "conformal_"):
+        tensors |= to_arrays(ensemble.conformal_)
     # Like what estimators save, it leaves out what is a session's: scoring and random_state.
     document = {
         "estimator": type(ensemble).__name__,
@@ -76,8 +81,8 @@ def save_ensemble(
 
 def ensemble_from(
     member: type[BaseMLP], document: Mapping[str, Any], tensors: Mapping[str, Tensor]
-) -> tuple[dict[str, Any], list[BaseMLP]]:
-    """Return the parameters of the ensemble that a folder holds, and its fitted members.
+) -> tuple[dict[str, Any], list[BaseMLP], Scores | None]:
+    """Return the parameters of the ensemble that a folder holds, its fitted members, its scores.
 
     Raises:
         ModelFileError: the folder's document isn't of the declared form; names the field.
@@ -98,10 +103,12 @@ def ensemble_from(
         _member(member, place, each, tensors) for place, each in enumerate(document["members"])
     ]
     _check_alike(members)
-    known = {f"{place}" for place in range(count)}
+    known = {"conformal", *(f"{place}" for place in range(count))}
     for name in sorted(name for name in tensors if name.partition(".")[0] not in known):
         raise ModelFileError(f"tensor {name!r} is none of the model's")
-    return params, members
+    own = {name: array for name, array in tensors.items() if name == "conformal"}
+    targets, levels = members[0].network_.targets, common_levels(members)
+    return params, members, from_arrays(targets, own, 1, levels)
 
 
 def _member(

@@ -10,6 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from wellfit.estimators import MLPRegressor
+from wellfit.estimators.conformal import Elsewhere, predict_interval
 from wellfit.model_selection.ensembles.base import Ensemble
 from wellfit.model_selection.ensembles.selection import Score
 
@@ -37,6 +38,8 @@ class MLPEnsembleRegressor(RegressorMixin, Ensemble):  # type: ignore[misc]
     Attributes:
         estimators_: the fitted members that count.
         weights_: (M,) how much each counts; their sum is 1.
+        conformal_: the scores of the rows that calibrate, where ``conformal="split"`` of the
+            estimator or :meth:`conformalize` asked for them.
         member_scores_: scores on the rows set apart, of all members trained, where some were
             selected.
         selection_score_: the ensemble's own on these rows.
@@ -78,6 +81,12 @@ class MLPEnsembleRegressor(RegressorMixin, Ensemble):  # type: ignore[misc]
         """
         check_is_fitted(self)
         return self._mean(np.stack([each.predict_quantiles(X) for each in self.estimators_]))
+
+    predict_interval = predict_interval
+    predict_set = Elsewhere(
+        "MLPEnsembleRegressor predicts numbers, and sets are of classes; expected "
+        "predict_interval(X, level), or an MLPEnsembleClassifier"
+    )
 
     def predict_std(self, X: Any) -> NDArray[np.floating]:
         """Return the members' standard deviation, shaped like ``predict`` and in y's units.

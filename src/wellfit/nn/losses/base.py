@@ -7,6 +7,7 @@ returns the value of each row, and the engine takes the mean.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -47,6 +48,7 @@ class Loss(Config, family="loss"):
     tasks: ClassVar[tuple[str, ...]] = ()
     each_output_alone: ClassVar[bool] = False
     scaling: ClassVar[Scaling] = "standard"
+    lowest_target: ClassVar[float] = -math.inf
 
     def outputs(self, targets: int) -> int:
         """Return how many logits a row needs for so many regression targets."""

@@ -117,10 +117,11 @@ class Poisson(_RegressionLoss, name="poisson"):
     """
 
     scaling: ClassVar[Scaling] = "mean"
+    lowest_target: ClassVar[float] = 0.0
 
     def check(self, y: NDArray[np.float64]) -> None:
         """Refuse negative targets."""
-        wrong = np.argwhere(y < 0)
+        wrong = np.argwhere(y < self.lowest_target)
         if len(wrong):
             row, column = wrong[0]
             raise DataError(

@@ -149,7 +149,7 @@ class ModelPlots:
             y: (n_samples,) their classes or values, or (n_samples, n_outputs).
             ax: where to draw.
         """
-        return _drawn(Coverage.of_model(_single(self._fitted(), "coverage"), X, y).chart, ax)
+        return _drawn(Coverage.of_model(self._fitted(), X, y).chart, ax)
 
     def residuals(
         self,
