@@ -153,6 +153,21 @@ def test_several_runs_are_compared_without_pytorch(
     assert "Summary" in (tmp_path / "report.html").read_text()
 
 
+def test_a_card_is_written_without_pytorch(classifier: Path, tmp_path: Path) -> None:
+    code, says, heavy = answer(tmp_path, "card", str(classifier), "--out", "card.md")
+    assert code == 0, says
+    assert heavy <= {"sklearn", "scipy"}
+    card = (tmp_path / "card.md").read_text()
+    # Scores of subgroups ask for scorers, and so for PyTorch; all else is the same.
+    words = ["card", str(classifier), "--out", str(tmp_path / "by.md"), "--by", "job"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    whole = (tmp_path / "by.md").read_text()
+    left = [line for line in card.splitlines() if line not in whole]
+    assert "Expected calibration error" in card
+    assert len(left) == 1
+    assert left[0].startswith("No subgroups were compared")
+
+
 def test_models_of_a_registry_are_listed_without_pytorch_and_scikit_learn(
     classifier: Path, tmp_path: Path
 ) -> None:

@@ -73,6 +73,10 @@ ANSWERED = {
     "import nofile.keras --out m": "there is no file nofile.keras",
     "methods": "adamw",
     "methods optimizer": "step size",
+    "methods callback": "epochs without improvement",
+    "methods initializer": "fan_in, fan_out, fan_average",
+    "methods schedule": "what its epochs are counted in",
+    "methods recipe": "indaba-512",
     "models list nowhere": "there is no registry at nowhere",
     "export norun --to onxn --out m.onnx": "did you mean 'onnx'?",
     "methods optimiser": "did you mean 'optimizer'?",
@@ -80,7 +84,8 @@ ANSWERED = {
     "landscape beal": "did you mean 'beale'?",
     "landscape beale --optimizers adm": "did you mean 'adam'?",
 }
-SUCCEEDS = {"--version", "methods", "methods optimizer"}
+FAMILIES = ("optimizer", "callback", "initializer", "schedule", "recipe")
+SUCCEEDS = {"--version", "methods", *(f"methods {family}" for family in FAMILIES)}
 NEEDS_TORCH = "train t.csv --target y"
 
 # All of them in one process, whose modules are looked through after each.

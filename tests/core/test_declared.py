@@ -64,7 +64,9 @@ def test_hyper_parameters_read_from_the_source_are_those_of_the_class() -> None:
                     own = cls.__dataclass_fields__[key].default
                     assert default == own or not isinstance(own, (int, float, str))
                     seen += 1
-        for name, algorithm in declared_algorithms(family).items():
+        read_whole = declared_algorithms(family)
+        assert set(read_whole) == known.names  # none takes more than reading
+        for name, algorithm in read_whole.items():
             cls = registry.lookup(family, name)
             hypers: Any = getattr(cls, "hypers", dict)()
             defaults = [cls.__dataclass_fields__[key].default for key in hypers]

@@ -49,6 +49,6 @@ def card(
         from wellfit.core.writing import write
         from wellfit.report.card import model_card
     with spinner("writing"):
-        text = model_card(load_run_data(run, data_dir), by or ())
+        text = model_card(load_run_data(run, data_dir, quick=True), by or ())
         write(place, text.encode(errors="replace"))
     screen().print(f"wrote {place}", soft_wrap=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from wellfit.report.coverage import Coverage, coverage_cells, size_title
+from wellfit.report.coverage import Coverage
+from wellfit.report.coverage_texts import coverage_cells, size_title
 
 _SHOWN = 0.8, 0.9, 0.95  # the levels that most ask for; all are in the run folder
 

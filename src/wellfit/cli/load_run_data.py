@@ -24,6 +24,7 @@ from wellfit.cli.source import SplitData, open_source
 from wellfit.core.errors import InputError, WellfitError
 from wellfit.core.model_folder import is_model
 from wellfit.core.words import pluralize
+from wellfit.inference.model import read_numpy_model
 from wellfit.inference.table_schema import table_schema
 from wellfit.report.page import RunData
 from wellfit.report.page.run_data import MOST_TOLD
@@ -47,13 +48,16 @@ def report_path(runs: Sequence[Path], out: Path | None) -> Path:
     return place
 
 
-def load_run_data(path: Path, data_dir: Path | None, *, whole: bool = True) -> RunData:
+def load_run_data(
+    path: Path, data_dir: Path | None, *, whole: bool = True, quick: bool = False
+) -> RunData:
     """Return everything known about a run.
 
     Args:
         path: the run's folder.
         data_dir: a folder with named data sets; None for the one used in training.
         whole: whether to load the model and the data too, not only the folder's documents.
+        quick: whether the model need only predict, which NumPy may do without PyTorch.
 
     Raises:
         InputError: there is no run, or its format is unknown.
@@ -70,7 +74,7 @@ def load_run_data(path: Path, data_dir: Path | None, *, whole: bool = True) -> R
     if not isinstance(result, dict):
         result = None
         notes.append(_unfinished_note(path, config))
-    model = _model(path, notes) if whole else None
+    model = _model(path, notes, quick) if whole else None
     source = None
     if whole and model is not None and not _is_too_large(config, notes):
         source = _source(config, model, data_dir, notes)
@@ -119,10 +123,12 @@ def _lines(
     return right
 
 
-def _model(path: Path, notes: list[str]) -> Any:
+def _model(path: Path, notes: list[str], quick: bool) -> Any:
     if not is_model(path / MODEL):
         notes.append("There is no model yet, so its predictions can't be shown.")
         return None
+    if quick and (found := read_numpy_model(path / MODEL)) is not None:
+        return found
     from wellfit.estimators import load_model  # imports PyTorch, which a comparison doesn't need
 
     try:

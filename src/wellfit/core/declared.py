@@ -254,14 +254,50 @@ def _own(cls: str, path: Path) -> Iterator[tuple[str, _Field]]:
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
             continue
         form, call = ast.unparse(node.annotation), node.value
-        if isinstance(call, ast.Call):
-            names = _Named(path)
-            arguments = {word.arg or "": names.value(word.value) for word in call.keywords}
-            if call.args:
-                arguments["doc"] = names.value(call.args[0])
-            yield node.target.id, _Field(form, ast.unparse(call.func), arguments)
-        elif not form.startswith("ClassVar"):
-            yield node.target.id, _Field(form, "", {})
+        if form.startswith("ClassVar"):
+            continue
+        read = _call(call, path) if isinstance(call, ast.Call) else ("", {})
+        yield node.target.id, _Field(form, *read)
+
+
+def _call(call: ast.Call, path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the function that a call is of, and its arguments.
+
+    Where that function does no more than to call another, that one and its arguments.
+    """
+    function, names = ast.unparse(call.func), _Named(path)
+    if function not in _READABLE and (made := _function(function, path)) is not None:
+        (helper, there), last = made, made[0].body[-1]
+        plain = all(isinstance(each, ast.Expr) for each in helper.body[:-1])  # its docstring
+        if plain and isinstance(last, ast.Return) and isinstance(last.value, ast.Call):
+            given = zip((each.arg for each in helper.args.args), call.args, strict=False)
+            values = {name: names.value(value) for name, value in given}
+            return _call(_Bound(values).visit(deepcopy(last.value)), there)
+    arguments = {word.arg or "": names.value(word.value) for word in call.keywords}
+    if call.args:
+        arguments["doc"] = names.value(call.args[0])
+    return function, arguments
+
+
+def _function(name: str, path: Path) -> tuple[ast.FunctionDef, Path] | None:
+    """Return a function that a module defines or imports from another of ours, and its file."""
+    for node in _tree(path).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return node, path
+        if isinstance(node, ast.ImportFrom) and name in [alias.name for alias in node.names]:
+            there = _ROOT.parent / f"{str(node.module).replace('.', '/')}.py"
+            return _function(name, there) if there.exists() else None
+    return None
+
+
+class _Bound(ast.NodeTransformer):
+    """Replaces the names of a function's parameters by what they are called with."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(self._values[node.id]) if node.id in self._values else node
 
 
 def _body(cls: str, path: Path) -> ast.ClassDef:

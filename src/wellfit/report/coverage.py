@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +11,6 @@ from sklearn.base import is_classifier
 
 from wellfit.charts import Chart, coverage_chart
 from wellfit.core.errors import InputError
-from wellfit.core.metrics import Metric
-from wellfit.core.words import percent, short
 from wellfit.estimators.conformal import intervals_at, levels_of, sets_at
 from wellfit.report.scores import positions
 from wellfit.report.scores.intervals import wilson
@@ -111,26 +108,3 @@ class Coverage:
     def chart(self) -> Chart:
         """The shares by level."""
         return coverage_chart(self.levels, self.shares, self.rows, self.of)
-
-
-def size_title(of: str) -> str:
-    """Return the head of the sizes' column.
-
-    Args:
-        of: ``"intervals"`` or ``"sets"``.
-    """
-    return "mean classes in a set" if of == "sets" else "mean width"
-
-
-def coverage_cells(one: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """Return the cells of a table's row: level, share, its interval, and the mean size.
-
-    Args:
-        one: of the levels of :meth:`Coverage.plain`.
-
-    >>> coverage_cells({"level": 0.9, "share": 0.92, "low": 0.9, "high": 0.94, "size": [1.5]})
-    ('90 %', '92.0 %', '90.0 % to 94.0 %', '1.5')
-    """
-    bounds = Metric.of("accuracy").format_interval(one["low"], one["high"])
-    size = ", ".join(map(short, one["size"]))
-    return percent(one["level"], 0), percent(one["share"]), bounds, size

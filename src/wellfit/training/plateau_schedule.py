@@ -9,7 +9,16 @@ from torch import Tensor
 
 from wellfit.optim import Schedule
 from wellfit.optim.schedules.base import Hypers
-from wellfit.training.callbacks.plateau import PlateauCallback, plateau_hyper
+from wellfit.training.callbacks.plateau import (
+    PlateauCallback,
+    plateau_cooldown,
+    plateau_factor,
+    plateau_min_delta,
+    plateau_mode,
+    plateau_monitor,
+    plateau_patience,
+    plateau_smallest,
+)
 
 
 class ReduceLROnPlateau(Schedule, name="reduce_lr_on_plateau", aliases=("reduce_on_plateau",)):
@@ -26,13 +35,13 @@ class ReduceLROnPlateau(Schedule, name="reduce_lr_on_plateau", aliases=("reduce_
     ReduceLROnPlateau(by=0.1, patience=3)
     """
 
-    by: float = plateau_hyper("factor")
-    patience: int = plateau_hyper("patience")
-    monitor: str = plateau_hyper("monitor")
-    min_delta: float = plateau_hyper("min_delta")
-    cooldown: int = plateau_hyper("cooldown")
-    smallest: float = plateau_hyper("smallest")
-    mode: str = plateau_hyper("mode")
+    by: float = plateau_factor()
+    patience: int = plateau_patience()
+    monitor: str = plateau_monitor()
+    min_delta: float = plateau_min_delta()
+    cooldown: int = plateau_cooldown()
+    smallest: float = plateau_smallest()
+    mode: str = plateau_mode()
 
     def factor(self, steps: Tensor, total: Tensor, per_epoch: int, hypers: Hypers) -> Tensor:
         """Return ones: nothing depends on the step alone."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from wellfit.core.calibration import calibration_errors
 from wellfit.core.hyper import hyper
 from wellfit.core.metrics import Metric
 from wellfit.core.words import percent
@@ -16,7 +17,6 @@ from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
 from wellfit.diagnose.verdicts.descent import FASTER
 from wellfit.diagnose.verdicts.scores import LEAST, Mean
 from wellfit.diagnose.verdicts.training import Chances, Training, is_wide
-from wellfit.fitting.scorers.calibration import calibration_errors
 
 _NEAR = 0.1  # way of the weights, over their first length, on which little can be learned
 _HARDLY = (

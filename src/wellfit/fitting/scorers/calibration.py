@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from wellfit.core.calibration import calibration_errors
 from wellfit.core.errors import DataError
 from wellfit.core.hyper import hyper
 from wellfit.fitting.scorers.base import Scorer
@@ -35,22 +35,3 @@ class NegativeCalibrationError(Scorer, name="neg_calibration_error"):
         right = estimator.classes_[probabilities.argmax(axis=1)] == np.asarray(y)
         given = probabilities.max(axis=1).astype(float)
         return -float(calibration_errors(given, right[None].astype(float), self.bins)[0])
-
-
-def calibration_errors(
-    given: NDArray[np.float64], hits: NDArray[np.float64], bins: int
-) -> NDArray[np.float64]:
-    """Return the expected calibration error (draws,) of confidences in each draw of hits.
-
-    Args:
-        given: (n,) confidences.
-        hits: (draws, n), 1 where the prediction was right, else 0.
-        bins: number of bins of equal width.
-
-    >>> calibration_errors(np.array([0.9, 0.9]), np.array([[1.0, 0.0]]), 15)
-    array([0.4])
-    """
-    place = np.clip(np.ceil(given * bins).astype(int) - 1, 0, bins - 1)
-    member = np.eye(bins)[place]
-    errors: NDArray[np.float64] = np.abs((hits - given) @ member).sum(axis=1) / len(given)
-    return errors

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wellfit.charts import Calibration
+from wellfit.core.calibration import calibration_errors
 from wellfit.core.words import percent, pluralize
-from wellfit.fitting.scorers.calibration import calibration_errors
 from wellfit.report.card.markdown import bullets, escaped, table, to_fill_in
 from wellfit.report.card.subgroups import subgroups
-from wellfit.report.coverage import coverage_cells, size_title
+from wellfit.report.coverage_texts import coverage_cells, size_title
 from wellfit.report.page.blocks import (
     bounds_text,
     format_score,
@@ -22,7 +22,10 @@ from wellfit.report.page.blocks import (
     setting,
 )
 from wellfit.report.page.run_data import RunData, class_names
-from wellfit.report.scores import Predictions, Score, all_scores, weighing
+from wellfit.report.scores import Predictions, weighing
+
+if TYPE_CHECKING:
+    from wellfit.report.scores import Score
 
 _FEW_ROWS = 30  # below, a subgroup's scores are marked
 _BINS = 15  # of the expected calibration error
@@ -214,6 +217,8 @@ def _by_subgroups(run: RunData, by: Sequence[str]) -> Iterator[str]:
     if found is None:
         yield "The test rows are missing, so subgroups can't be compared."
         return
+    from wellfit.report.scores import all_scores  # which imports PyTorch
+
     names = class_names(found.classes, found.names)
     scoring = (run.config.get("search") or run.config.get("settings") or {}).get(
         "score" if run.is_search else "scoring"

@@ -12,7 +12,8 @@ from wellfit.charts import count_chart, interval_chart
 from wellfit.charts.numbers import MOST_OUTPUTS
 from wellfit.core.words import percent, pluralize
 from wellfit.estimators.conformal import levels_of
-from wellfit.report.coverage import Coverage, coverage_cells, size_title
+from wellfit.report.coverage import Coverage
+from wellfit.report.coverage_texts import coverage_cells, size_title
 from wellfit.report.page.blocks import Block, Plot, TableBlock
 from wellfit.report.page.run_data import TestPredictions
 

@@ -11,35 +11,67 @@ from wellfit.core.hyper import hyper
 from wellfit.training.callbacks.base import Callback, Decision, EpochLogs, Run, State
 from wellfit.training.callbacks.monitoring import MODES, begin, improved, judged
 
-_SHARE = {"low": 0, "high": 1, "open_low": True, "per_member": True}
-_COUNT = {"scale": "log", "search": (2, 20), "per_member": True}
-_DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
-    "factor": (
+# The schedule has these numbers as well. Each is a function that only declares, which the command
+# line reads without importing it.
+
+
+def plateau_factor() -> Any:
+    """Declare what the learning rate is multiplied by."""
+    return hyper(
         "what the learning rate is multiplied by",
-        {"default": 0.5, "open_high": True, "search": (0.1, 0.9), **_SHARE},
-    ),
-    "patience": (
+        default=0.5,
+        low=0,
+        high=1,
+        open_low=True,
+        open_high=True,
+        search=(0.1, 0.9),
+        per_member=True,
+    )
+
+
+def plateau_patience() -> Any:
+    """Declare how long to wait."""
+    return hyper(
         "epochs without improvement before a reduction",
-        {"default": 5, "low": 1, **_COUNT},
-    ),
-    "monitor": ("the metric judged by", {"default": "val_loss"}),
-    "min_delta": ("smallest change that counts", {"default": 0.0, "low": 0, "per_member": True}),
-    "cooldown": (
-        "epochs after a reduction that don't count",
-        {"default": 0, "low": 0, "per_member": True},
-    ),
-    "smallest": (
+        default=5,
+        low=1,
+        scale="log",
+        search=(2, 20),
+        per_member=True,
+    )
+
+
+def plateau_monitor() -> Any:
+    """Declare the metric."""
+    return hyper("the metric judged by", default="val_loss")
+
+
+def plateau_min_delta() -> Any:
+    """Declare what counts as an improvement."""
+    return hyper("smallest change that counts", default=0.0, low=0, per_member=True)
+
+
+def plateau_cooldown() -> Any:
+    """Declare the pause after a reduction."""
+    return hyper("epochs after a reduction that don't count", default=0, low=0, per_member=True)
+
+
+def plateau_smallest() -> Any:
+    """Declare what is left of the learning rate."""
+    return hyper(
         "share of the learning rate that is left at least",
-        {"default": 1e-4, "scale": "log", **_SHARE},
-    ),
-    "mode": ("which way is better", {"default": "auto", "choices": MODES}),
-}
+        default=1e-4,
+        low=0,
+        high=1,
+        open_low=True,
+        scale="log",
+        per_member=True,
+    )
 
 
-def plateau_hyper(name: str) -> Any:
-    """Return the declaration of a number of the callback, which the schedule has as well."""
-    doc, declared = _DECLARED[name]
-    return hyper(doc, **declared)
+def plateau_mode() -> Any:
+    """Declare which way is better."""
+    return hyper("which way is better", default="auto", choices=MODES)
 
 
 class PlateauCallback(Callback, name="reduce_lr_on_plateau"):
@@ -74,13 +106,13 @@ class PlateauCallback(Callback, name="reduce_lr_on_plateau"):
         "resting": "f",
     }
 
-    factor: float | Sequence[float] = plateau_hyper("factor")
-    patience: int | Sequence[int] = plateau_hyper("patience")
-    monitor: str = plateau_hyper("monitor")
-    min_delta: float | Sequence[float] = plateau_hyper("min_delta")
-    cooldown: int | Sequence[int] = plateau_hyper("cooldown")
-    smallest: float | Sequence[float] = plateau_hyper("smallest")
-    mode: str = plateau_hyper("mode")
+    factor: float | Sequence[float] = plateau_factor()
+    patience: int | Sequence[int] = plateau_patience()
+    monitor: str = plateau_monitor()
+    min_delta: float | Sequence[float] = plateau_min_delta()
+    cooldown: int | Sequence[int] = plateau_cooldown()
+    smallest: float | Sequence[float] = plateau_smallest()
+    mode: str = plateau_mode()
 
     def on_train_begin(self, run: Run, state: State) -> None:
         """Begin with the learning rates as they are."""
