@@ -31,7 +31,7 @@ from wellfit.core.errors import (
     MissingExtraError,
     UnknownNameError,
 )
-from wellfit.explanation import Attributions, attribute
+from wellfit.explanation import Attributions, attribute, explain
 from wellfit.explanation.outputs import Scale
 from wellfit.nn import EntityEmbedding, Quantile
 
@@ -314,3 +314,17 @@ def test_shap_takes_them_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "shap", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'wellfit-nn\[shap\]'"):
         found.to_shap()
+
+
+def test_columns_with_the_names_of_results_keep_them() -> None:
+    table = pd.DataFrame({"sum": NUMBERS[:, 0], "pay": NUMBERS[:, 1]})
+    found = attribute(MLPRegressor(**SMALL).fit(table, Y), table[:2]).to_frame()
+    assert list(found) == ["(output)", "(prediction)", "(baseline)", "(sum)", "sum", "pay"]
+    np.testing.assert_allclose(found["(sum)"], found["sum"] + found["pay"])
+
+
+def test_printed_explanations_fit_a_terminal() -> None:
+    table = pd.DataFrame(NUMBERS, columns=["age", "pay"])
+    model = MLPRegressor(**SMALL).fit(table, Y)
+    for found in (explain(model, table, Y, n_columns=1), attribute(model, table[:2])):
+        assert max(map(len, str(found).splitlines())) <= 80

@@ -18,7 +18,7 @@ from wellfit.inference.table_schema import record_schema
 def classifier() -> MLPClassifier:
     """A classifier of the table, which was read from a file with a target and an id."""
     model = MLPClassifier(**QUICK).fit(TABLE, CLASSES)
-    types = TableSchema.of(TABLE.assign(pay=CLASSES)).types
+    types = TableSchema.of(TABLE.assign(pay=CLASSES, dropped=1.0)).types
     record_schema(model, TableSchema(types, target="pay", ids=("name",), na_values=("?", "-9")))
     return model
 

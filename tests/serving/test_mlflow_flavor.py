@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import numpy as np
 import pandas as pd
@@ -87,6 +95,43 @@ def test_mlflow_serves_it(mlflow: Any, fitted: MLPClassifier, saved: Path) -> No
     assert reply.status == 200, reply.body
     found = pd.DataFrame(reply.document["predictions"])
     assert found["prediction"].tolist() == fitted.predict(NEW).tolist()
+
+
+@pytest.mark.heavy
+def test_mlflow_serves_it_as_a_process(fitted: MLPClassifier, saved: Path, tmp_path: Path) -> None:
+    pytest.importorskip("uvicorn")
+    pytest.importorskip("mlflow.pyfunc.scoring_server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ["-m", str(saved), "--env-manager", "local", "--host", "127.0.0.1", "-p", str(port)]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # where uvicorn is
+    server = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "models", "serve", *words],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        stderr=(tmp_path / "log").open("wb"),
+        start_new_session=True,  # it starts another process, which has to end as well
+    )
+    try:
+        where, body = f"http://127.0.0.1:{port}", json.dumps({"dataframe_records": plain()})
+        for _ in range(300):
+            assert server.poll() is None, (tmp_path / "log").read_text()
+            with suppress(OSError):
+                urlopen(f"{where}/ping").close()
+                break
+            time.sleep(0.2)
+        asked = Request(
+            f"{where}/invocations", body.encode(), {"content-type": "application/json"}
+        )
+        with urlopen(asked) as reply:
+            table = pd.DataFrame(json.load(reply)["predictions"])
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+    assert table["prediction"].tolist() == fitted.predict(NEW).tolist()
+    expected = fitted.predict_proba(NEW)[:, 1]
+    np.testing.assert_allclose(table["probability_low"], expected, rtol=2e-5)
 
 
 def test_a_model_is_logged_and_registered(

@@ -119,8 +119,11 @@ def test_columns_of_training_that_are_no_input_may_be_there(app: Any) -> None:
     expected = predict(app, [ROW]).document
     assert predict(app, [{**ROW, "pay": "unreadable", "name": 3}]).document == expected
     assert predict(app, [{**ROW, "colour": 1}], b"extra=ignore").document == expected
-    text = pd.DataFrame([{**ROW, "pay": "?", "name": 3}]).to_csv(index=False)
+    text = pd.DataFrame([{**ROW, "pay": "?", "name": 3, "dropped": "x"}]).to_csv(index=False)
     assert predict(app, text).document == expected
+    # What training dropped may be there, as for `predict`.
+    assert predict(app, [{**ROW, "dropped": "unreadable"}]).document == expected
+    assert predict(app, {**columns([ROW]), "dropped": [1]}).document == expected
 
 
 def test_missing_values_are_null_or_as_in_training(app: Any) -> None:

@@ -13,6 +13,7 @@ from wellfit.datasets import Column, Summary, Target
 
 _MOST_NAMED = 4
 _MOST_COLUMNS = 100
+_FIRST_YEAR, _LAST_YEAR = 1000, 2999
 
 
 def types(summary: Summary) -> str:
@@ -72,4 +73,6 @@ def _values(column: Column) -> str:
 
 def _range(of: Column | Target) -> str:
     low, mean, high = (np.nan if f is None else f for f in (of.low, of.mean, of.high))
+    if _FIRST_YEAR <= low <= high <= _LAST_YEAR and low.is_integer() and high.is_integer():
+        return f"{low:.0f} to {high:.0f}, mean {mean:.0f}"  # nobody writes 1,984
     return f"{short(low)} to {short(high)}, mean {short(mean)}"

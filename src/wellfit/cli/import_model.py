@@ -46,11 +46,11 @@ def import_file(
     ] = None,
 ) -> None:
     """Import a dense network from Keras or PyTorch, without running code from the file."""
-    from wellfit.core.errors import InputError, did_you_mean
-    from wellfit.datasets.files import siblings
+    from wellfit.core.errors import InputError
+    from wellfit.datasets.files import nearest_file
 
     if not file.exists():
-        raise InputError(f"there is no file {file}{did_you_mean(file.name, siblings(file))}")
+        raise InputError(f"there is no file {file}{nearest_file(file)}")
     with starting():
         from wellfit.transfer import import_model
     labels = None if classes is None else [label.strip() for label in classes.split(",")]

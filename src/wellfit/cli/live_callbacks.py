@@ -206,11 +206,14 @@ class LiveDisplay(Callback):
 
 
 def _metrics(logs: EpochLogs, judged: str) -> list[str]:
-    """Return the metrics of the network as short texts."""
-    texts = []
+    """Return the metrics of the network as short texts; one on both kinds of rows is one."""
+    texts: dict[str, str] = {}
     for name, value in logs.means().items():
-        words = title_of(name.replace("val_", f"{judged} "))
         if isnan(value) or name == "step":  # an epoch without evaluation; the line's beginning
             continue
-        texts.append(f"{words} {Metric.of(name).format(value)}")
-    return texts
+        bare, shown = name.removeprefix("val_"), Metric.of(name).format(value)
+        if bare != name and bare in texts:
+            texts[bare] += f", {judged} {shown}"
+        else:
+            texts[name] = f"{title_of(name.replace('val_', f'{judged} '))} {shown}"
+    return [*texts.values()]

@@ -302,8 +302,8 @@ def read_run(path: Path, asked: str = "--resume") -> dict[str, Any]:
         raise InputError(f"{asked} {path}: its settings are invalid: {wrong}")
     if not config:
         siblings = path.parent.iterdir() if path.parent.is_dir() else ()
-        runs = [str(run) for run in siblings if (run / CONFIG).is_file() and run != path]
-        raise InputError(f"{asked} {path}: {_nothing(path)}{did_you_mean(str(path), runs)}")
+        runs = {run.name: str(run) for run in siblings if (run / CONFIG).is_file() and run != path}
+        raise InputError(f"{asked} {path}: {_nothing(path)}{did_you_mean(path.name, runs)}")
     written = config.get("format_version", 1)
     if written != FORMAT_VERSION:
         age = "an older" if written < FORMAT_VERSION else "a newer"

@@ -272,7 +272,7 @@ def _call(call: ast.Call, path: Path) -> tuple[str, dict[str, Any]]:
         if plain and isinstance(last, ast.Return) and isinstance(last.value, ast.Call):
             given = zip((each.arg for each in helper.args.args), call.args, strict=False)
             values = {name: names.value(value) for name, value in given}
-            return _call(_Bound(values).visit(deepcopy(last.value)), there)
+            return _call(_WithArguments(values).visit(deepcopy(last.value)), there)
     arguments = {word.arg or "": names.value(word.value) for word in call.keywords}
     if call.args:
         arguments["doc"] = names.value(call.args[0])
@@ -290,7 +290,7 @@ def _function(name: str, path: Path) -> tuple[ast.FunctionDef, Path] | None:
     return None
 
 
-class _Bound(ast.NodeTransformer):
+class _WithArguments(ast.NodeTransformer):
     """Replaces the names of a function's parameters by what they are called with."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:

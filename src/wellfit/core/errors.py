@@ -19,7 +19,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 # A noun, and what of it begins with a preposition: "column", " of adult".
@@ -110,15 +110,20 @@ def shown(value: object) -> str:
     return repr(value)
 
 
-def did_you_mean(given: object, known: Iterable[str]) -> str:
+def did_you_mean(given: object, known: Iterable[str] | Mapping[str, str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known name, or ``"."`` when none is near.
+
+    Of a mapping, names are compared, and what they stand for is shown, such as a file's path.
 
     >>> did_you_mean("incme", ["income", "age"])
     "; did you mean 'income'?"
     >>> did_you_mean("zzz", ["income", "age"])
     '.'
+    >>> did_you_mean("adlt", {"adult": "runs/adult", "titanic": "runs/titanic"})
+    "; did you mean 'runs/adult'?"
     """
-    lowered = {name.lower(): name for name in known}
+    shown = known if isinstance(known, Mapping) else {name: name for name in known}
+    lowered = {name.lower(): text for name, text in shown.items()}
     # The cutoff finds transposed and missing letters of short names, such as 'adm'.
     near = difflib.get_close_matches(str(given).lower(), lowered, n=1, cutoff=0.5)
     return f"; did you mean {lowered[near[0]]!r}?" if near else "."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 
@@ -31,6 +32,15 @@ def signed(value: float, digits: int = 3) -> str:
     ('+0.25', '-51,234', '+0')
     """
     return f"{'' if value < 0 else '+'}{short(value, digits)}"
+
+
+def wrapped(text: str) -> str:
+    r"""Return text in lines of 80 letters at most, as a terminal shows them.
+
+    >>> wrapped("a word " * 20).count("\n")
+    1
+    """
+    return textwrap.fill(text, 80)
 
 
 def moment(history: Mapping[str, Sequence[float]], epoch: int) -> str:

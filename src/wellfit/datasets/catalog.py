@@ -6,10 +6,10 @@ import os
 import re
 from pathlib import Path
 
-from wellfit.core.errors import DataError, did_you_mean
+from wellfit.core.errors import DataError
 from wellfit.datasets.bundled import BUNDLED
 from wellfit.datasets.dataset import Dataset
-from wellfit.datasets.files import siblings
+from wellfit.datasets.files import nearest_file
 from wellfit.datasets.images import IMAGES
 from wellfit.datasets.indexed import indexed
 from wellfit.datasets.named import DatasetInfo, LoadOptions, NamedDataset
@@ -67,7 +67,7 @@ def load(
             path, target=target, allow_pickle=allow_pickle, schema=schema, memory=memory
         )
     known = _known(folder)
-    hint = did_you_mean(path.name, [*known, *siblings(path)])
+    hint = nearest_file(path, known)
     names = ", ".join(sorted(known))
     raise DataError(f"{str(source)!r} is neither a file nor a known data set{hint} Known: {names}")
 

@@ -10,7 +10,7 @@ import re
 import shlex
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,12 +78,25 @@ def check_file(path: Path | InMemoryFile) -> None:
             raise DataError(f"{path} is empty")
         return
     if not path.exists():
-        raise DataError(f"there is no file {path}{did_you_mean(path.name, siblings(path))}")
+        raise DataError(f"there is no file {path}{nearest_file(path)}")
     if not path.is_file():
         what = "a folder, not a file" if path.is_dir() else "not a file"
         raise DataError(f"{path} is {what}")
     if not path.stat().st_size:
         raise DataError(f"{path} is empty")
+
+
+def nearest_file(path: Path, names: Iterable[str] = ()) -> str:
+    """Return a hint with the nearest name in the folder of a path, as of ``did_you_mean``.
+
+    Args:
+        path: that doesn't exist.
+        names: of what else may have been meant; of no meaning with a folder before them.
+    """
+    places = {name: str(path.parent / name) for name in siblings(path)}
+    if path.parent == Path():
+        places |= {name: name for name in names}
+    return did_you_mean(path.name, places)
 
 
 def siblings(path: Path) -> list[str]:

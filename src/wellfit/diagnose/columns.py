@@ -15,6 +15,7 @@ from wellfit.diagnose.context import CheckContext
 
 _FIRST = 1000  # rows that are looked at before all
 _NAMED = 3  # columns that a sentence names
+_ROWS_OF_A_LEVEL = 3  # at least, on average, of columns whose levels are compared
 
 
 class ConstantColumns(Check, name="constant_columns"):
@@ -58,7 +59,7 @@ class DuplicateColumns(Check, name="duplicate_columns"):
             return None
         found = [f"{name} (= {earlier})" for name, earlier in _repeated(table)]
         if not found:
-            return self.finding(Outcome.PASS, "no column equals another", columns=0)
+            return self.finding(Outcome.PASS, _none_equal(table), columns=0)
         return self.finding(
             Outcome.WARN,
             f"{_listed(found)} another column over again",
@@ -129,6 +130,33 @@ def _repeated(table: pd.DataFrame) -> Iterator[tuple[Any, Any]]:
         names = [name for group in groups.values() if len(group) > 1 for name in group]
     for first, *others in (group for group in groups.values() if len(group) > 1):
         yield from ((name, first) for name in others if table[name].equals(table[first]))
+
+
+def _none_equal(table: pd.DataFrame) -> str:
+    """Return that no column equals another, and which ones say the same by other names."""
+    found = [f"{name} and {earlier}" for name, earlier in _recoded(table)]
+    if not found:
+        return "no column equals another, nor recodes one"
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    pairs = ", ".join(found[:_NAMED]) + more
+    return f"no column equals another; the same levels by other names: {pairs}"
+
+
+def _recoded(table: pd.DataFrame) -> Iterator[tuple[Any, Any]]:
+    """Yield each column whose values go with those of an earlier one, level for level.
+
+    Only columns with few levels are compared: of values that are all different, any two do.
+    """
+    first: dict[bytes, Any] = {}
+    for name, same in zip(table, _constant(table), strict=True):
+        codes, levels = pd.factorize(table[name], use_na_sentinel=False)
+        if same or len(levels) > len(table) / _ROWS_OF_A_LEVEL:
+            continue
+        # Levels are numbered in the order in which they occur, whatever their names are.
+        key = np.asarray(codes, dtype=np.int64).tobytes()
+        if key in first:
+            yield name, first[key]
+        first.setdefault(key, name)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from wellfit.charts.to_matplotlib import draw_on
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.extras import import_extra
 from wellfit.core.fitted import require_fitted
-from wellfit.core.words import pluralize, short, signed
+from wellfit.core.words import pluralize, short, signed, wrapped
 from wellfit.explanation.cells import RowsOfCells, texts_of
 from wellfit.explanation.html import page_of
 from wellfit.explanation.members import networks_of, spread_of
@@ -83,7 +83,11 @@ class Attributions:
         return tuple(self.columns[at] for at in order)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a line for each row: what is explained, the ends, the sum, and each column."""
+        """Return a line for each row: what is explained, the ends, the sum, and each column.
+
+        Where a column of the table has one of these names, such as ``"sum"``, they are in
+        brackets: ``"(sum)"``.
+        """
         about = pd.DataFrame(
             {
                 "output": self.outputs,
@@ -92,6 +96,8 @@ class Attributions:
                 "sum": self.sums,
             }
         )
+        if set(about) & set(self.columns):
+            about = about.add_prefix("(").add_suffix(")")
         return pd.concat([about, pd.DataFrame(self.values, columns=list(self.columns))], axis=1)
 
     def row_frame(self, row: int) -> pd.DataFrame:
@@ -165,7 +171,7 @@ class Attributions:
         )
 
     def __str__(self) -> str:
-        return f"{_text(self.to_frame())}\n{self.note}"
+        return f"{_text(self.to_frame())}\n{wrapped(self.note)}"
 
     __repr__ = __str__
 

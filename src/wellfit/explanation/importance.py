@@ -16,7 +16,7 @@ from wellfit.charts.to_matplotlib import draw_on
 from wellfit.core.errors import HyperparameterError, InputError
 from wellfit.core.fitted import require_fitted
 from wellfit.core.metrics import Metric
-from wellfit.core.words import percent, pluralize
+from wellfit.core.words import percent, pluralize, wrapped
 from wellfit.datasets.splitting import take_rows
 from wellfit.explanation.cells import RowsOfCells
 from wellfit.explanation.html import page_of
@@ -124,7 +124,7 @@ class PermutationImportance:
 
     def __str__(self) -> str:
         table = self.to_frame().to_string(index=False, float_format="{:.4g}".format)
-        return f"{table}\n{self.note}"
+        return f"{table}\n{wrapped(self.note)}"
 
     __repr__ = __str__
 

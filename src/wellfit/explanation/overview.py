@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from wellfit.charts import Chart
 from wellfit.charts.to_matplotlib import draw
 from wellfit.core.errors import InputError
+from wellfit.core.words import wrapped
 from wellfit.explanation.accumulated import AccumulatedEffects, accumulated_local_effects
 from wellfit.explanation.cells import RowsOfCells
 from wellfit.explanation.effects import ColumnEffect, PartialDependence, partial_dependence
@@ -84,7 +85,7 @@ class Explanation:
 
     def __str__(self) -> str:
         table = self.to_frame().to_string(index=False, na_rep="", float_format="{:.4g}".format)
-        return f"{table}\n{self.note}"
+        return f"{table}\n{wrapped(self.note)}"
 
     __repr__ = __str__
 

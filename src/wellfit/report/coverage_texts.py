@@ -1,4 +1,4 @@
-"""What a run folder stores of coverage, as text: for terminal, report and card."""
+"""Texts of the coverage that a run folder stores: for terminal, report and card."""
 
 from __future__ import annotations
 

@@ -67,7 +67,8 @@ class ServedModel:
         self.levels = known_levels(model)
         self.columns = [str(name) for name in getattr(model, "feature_names_in_", ())]
         self.width = len(self.columns) or int(estimator.n_features_in_)
-        besides = () if schema is None else (*schema.ids, schema.target)
+        # Columns that training left out are ignored, as `predict` ignores them.
+        besides = () if schema is None else (*schema.ids, schema.target, *schema.types)
         self.form = RowForm(self.columns, [name for name in besides if name is not None])
         self._reader = None
         if quick is not None and schema is not None:

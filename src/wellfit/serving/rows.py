@@ -28,7 +28,7 @@ class RowForm:
 
     Args:
         columns: of the model, in its order.
-        known: those that training had besides, such as the target.
+        known: those that the training table had besides: the target, and what training dropped.
 
     >>> form = RowForm(["age", "job"], ["income"])
     >>> form.columns_of([{"job": "cook", "age": 25}], ignore_extra=False)
