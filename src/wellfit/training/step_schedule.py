@@ -62,7 +62,7 @@ class _Ahead:
 
     def holds(self, step: int, per_epoch: int) -> bool:
         """Return whether a step's numbers are among them."""
-        return self.per_epoch == per_epoch and 0 <= step - self.start < len(self.ts)
+        return self.per_epoch == per_epoch and 0 <= step - self.start < self.ts.shape[0]
 
 
 class StepSchedule:

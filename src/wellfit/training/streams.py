@@ -114,9 +114,8 @@ class Batches:
         logit_rows: int = 1,
         group: ProcessGroup | None = None,
     ) -> None:
-        self._group = group or ProcessGroup()
-        self._rows, self._loss, self._outputs = rows, loss, outputs
-        self._logit_rows = logit_rows
+        self._group, self._rows = group or ProcessGroup(), rows
+        self._loss, self._outputs, self._logit_rows = loss, outputs, logit_rows
         # Streams compare by identity: members given the same object share their batches.
         self._streams = list(dict.fromkeys(streams))
         index = {stream: position for position, stream in enumerate(self._streams)}
@@ -127,6 +126,7 @@ class Batches:
         if len(self._streams) > 1 and stream_of != list(range(len(self._streams))):
             self._shared = torch.tensor(stream_of, device=rows.device)
         self._rooms: dict[tuple[int, ...], Tensor] = {}
+        self._picked: dict[tuple[int, ...], Chunk] = {}  # each as before but for its rows
         self.rows_each = 2 if _are_pairs(self._streams, rows) else 1
         _check(
             {pattern(each, batch, rows_independent): each.train for each in self._streams},
@@ -204,10 +204,12 @@ class Batches:
                 self._augment(examples, step, most)
                 examples = own_examples(examples, share)
             return self._for_logits(self._chunk(examples, there, share))
-        flat = ids.view(len(ids), -1, batch).transpose(0, 1)
-        x = self._memory.new_empty(*flat.shape, 0)
-        examples = Examples(x, x.transpose(2, 3), self._rows.weights(flat))
-        return replace(self._for_logits(self._chunk(examples, there)), ids=flat)
+        flat = ids.view(ids.shape[0], -1, batch).transpose(0, 1)
+        if flat.shape not in self._picked or self._rows.weighted:
+            x = self._memory.new_empty(*flat.shape, 0)
+            examples = Examples(x, x.transpose(2, 3), self._rows.weights(flat))
+            self._picked[flat.shape] = self._for_logits(self._chunk(examples, there))
+        return replace(self._picked[flat.shape], ids=flat)
 
     def _drawn(self, epoch: int) -> Tensor:
         """Return the rows (S, N, 1 or 2) of an epoch's examples, in their order."""
