@@ -118,9 +118,14 @@ news: $(VENV)/.installed-release  ## Show what the next release's changelog says
 	@$(BIN)/python -m towncrier build --draft 2>/dev/null
 
 # The wheel, not the checkout, is what users get: a file that it lacks shows only elsewhere.
+# PyPI takes wheels for Linux by the oldest glibc that they run on, which auditwheel finds from the
+# symbols of the compiled step. Elsewhere the wheel has its tag already.
 release: $(VENV)/.installed-release  ## Build sdist and wheel, and run the demo from the wheel
 	@rm -rf dist $(RELEASE_VENV)
 	@$(BIN)/python -m build --quiet --outdir dist
+	@if ls dist/*-linux_*.whl >/dev/null 2>&1; then \
+		PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir dist dist/*-linux_*.whl \
+		&& rm dist/*-linux_*.whl; fi
 	@$(MAKE) --no-print-directory $(RELEASE_VENV)/bin/python
 	$(call cpu_torch,$(RELEASE_VENV)/bin)
 	@$(call pip,$(RELEASE_VENV)/bin) --constraint constraints.txt dist/*.whl

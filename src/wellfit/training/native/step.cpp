@@ -12,20 +12,19 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <condition_variable>
 #include <cstdint>
 #include <cstring>
-#include <mutex>
+#include <list>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#if defined(__linux__)
 #include <pthread.h>
-#include <sched.h>
-#endif
-#if defined(__unix__) || defined(__APPLE__)
 #include <unistd.h>
+
+#if defined(__linux__)
+#include <sched.h>
+#include <sys/syscall.h>
 #endif
 
 #if defined(__x86_64__)
@@ -35,6 +34,8 @@
 
 #if X86
 #define PAUSE() _mm_pause()
+#elif defined(__aarch64__)
+#define PAUSE() __asm__ __volatile__("yield")
 #else
 #define PAUSE()
 #endif
@@ -145,10 +146,19 @@ struct Rounding {
 #endif
 };
 
+// The number by which Linux knows the calling thread.
+i64 this_thread() {
+#if defined(__linux__)
+    return syscall(SYS_gettid);
+#else
+    return 0;
+#endif
+}
+
 // Put a thread on a core of its own, other than that of the calling thread; return which. Linux
 // mostly leaves a fresh one where it was made until the next tick of its clock, which is longer than
 // many calls.
-int place(std::thread &other, i64 number) {
+int place(i64 other, i64 number) {
 #if defined(__linux__)
     cpu_set_t allowed, own;
     if (sched_getaffinity(0, sizeof allowed, &allowed) || CPU_COUNT(&allowed) <= number) return -1;
@@ -158,7 +168,8 @@ int place(std::thread &other, i64 number) {
         if (!CPU_ISSET(core, &allowed) || core == here || ++passed < number) continue;
         CPU_ZERO(&own);
         CPU_SET(core, &own);
-        pthread_setaffinity_np(other.native_handle(), sizeof own, &own);
+        // As pthread_setaffinity_np does, which younger versions of glibc have anew.
+        sched_setaffinity(static_cast<pid_t>(other), sizeof own, &own);
         return core;
     }
 #else
@@ -175,13 +186,40 @@ int this_core() {
 #endif
 }
 
-i64 this_process() {
-#if defined(__unix__) || defined(__APPLE__)
-    return getpid();
-#else
-    return 0;
-#endif
-}
+i64 this_process() { return getpid(); }
+
+// What threads sleep by. std::condition_variable does the same, but what a compiler of today makes
+// of it asks for a C++ library of today, wherever the library is then to be opened.
+class Bell {
+  public:
+    Bell() = default;
+    Bell(const Bell &) = delete;
+    ~Bell() {
+        pthread_cond_destroy(&condition);
+        pthread_mutex_destroy(&mutex);
+    }
+
+    // Sleep until `fulfilled`, which only what comes before a ring can change.
+    template <typename Condition>
+    void wait(Condition fulfilled) {
+        pthread_mutex_lock(&mutex);
+        ++asleep;
+        while (!fulfilled()) pthread_cond_wait(&condition, &mutex);
+        --asleep;
+        pthread_mutex_unlock(&mutex);
+    }
+
+    void ring() {
+        pthread_mutex_lock(&mutex);
+        if (asleep) pthread_cond_broadcast(&condition);
+        pthread_mutex_unlock(&mutex);
+    }
+
+  private:
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+    i64 asleep = 0;
+};
 
 // How threads are divided: teams that each take every so many members.
 struct Division {
@@ -202,9 +240,14 @@ class Pool {
   public:
     explicit Pool(i64 threads) : owner(this_process()) {
         for (i64 thread = 1; thread < threads; ++thread) {
+            Other &other = others.emplace_back();
             try {
-                others.push_back({std::thread([this, thread] { serve(thread); }), -1});
+                other.thread = std::thread([this, thread, &other] {
+                    other.number = this_thread();
+                    serve(thread);
+                });
             } catch (...) {
+                others.pop_back();
                 break;  // the system gives no more: those that there are do the work
             }
         }
@@ -226,9 +269,11 @@ class Pool {
         for (auto &team : teams) team.size = division.each;
         job = {&plan, &call, &division, teams.data(), {}};
         const int here = this_core();
-        for (i64 k = 0; k < count; ++k) {
-            Other &other = others[static_cast<std::size_t>(k)];
-            if (other.core < 0 || other.core == here) other.core = place(other.thread, k + 1);
+        i64 rank = 0;
+        for (auto &other : others) {
+            ++rank;
+            const i64 thread = other.number;  // 0 until it has begun
+            if (thread && (other.core < 0 || other.core == here)) other.core = place(thread, rank);
         }
         done.store(0, std::memory_order_relaxed);
         wake();
@@ -239,7 +284,8 @@ class Pool {
   private:
     struct Other {
         std::thread thread;
-        int core;
+        std::atomic<i64> number{0};  // by which the system knows it
+        int core = -1;
     };
     struct Job {
         const Plan *plan;
@@ -251,19 +297,16 @@ class Pool {
     static constexpr auto AWAKE = std::chrono::microseconds(200);
 
     const i64 owner;
-    std::vector<Other> others;
+    std::list<Other> others;  // which never move
     Job job{};
     std::atomic<bool> ends{false};
     alignas(64) std::atomic<i64> turn{0};
     alignas(64) std::atomic<i64> done{0};
-    std::mutex mutex;
-    std::condition_variable bell;
-    i64 asleep = 0;
+    Bell bell;
 
     void wake() {
         turn.fetch_add(1, std::memory_order_release);
-        std::lock_guard<std::mutex> lock(mutex);
-        if (asleep) bell.notify_all();
+        bell.ring();
     }
 
     // Return once there is a turn after `seen`: awake for a moment, then asleep.
@@ -275,10 +318,7 @@ class Pool {
                 if (is_new()) return;
                 PAUSE();
             }
-        std::unique_lock<std::mutex> lock(mutex);
-        ++asleep;
-        bell.wait(lock, is_new);
-        --asleep;
+        bell.wait(is_new);
     }
 
     void serve(i64 thread) {

@@ -69,7 +69,9 @@ static inline void block(const Product<T> &p, i64 i, i64 j, i64 columns) {
     typedef typename Lanes<T>::Loose Loose;
     constexpr i64 L = Lanes<T>::count;
     Vector acc[R][V];
+#pragma GCC unroll 16
     for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
         for (int v = 0; v < V; ++v) acc[r][v] = Vector{};
     tile<T, R, V>(p.depth, p.a + i * p.a_row, p.a_row, p.a_step,
                   p.b + j / STRIP<T> * p.b_strip, p.b_step, acc);
@@ -79,19 +81,26 @@ static inline void block(const Product<T> &p, i64 i, i64 j, i64 columns) {
     Vector bias[V];
     for (int v = 0; v < V; ++v) bias[v] = *reinterpret_cast<const Loose *>(edge + v * L);
     const Vector scale = p.scale - Vector{};
-    for (int r = 0; r < R; ++r) {
-        T *c = p.c + (i + r) * p.c_row + j;
-        if (columns == V * L) {
+    // Unrolled, or Clang would keep the sums in memory, since a variable chooses among them.
+    if (columns == V * L) {
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
             for (int v = 0; v < V; ++v) {
-                Loose *place = reinterpret_cast<Loose *>(c + v * L);
+                Loose *place = reinterpret_cast<Loose *>(p.c + (i + r) * p.c_row + j + v * L);
                 const Vector sum = acc[r][v] * scale + bias[v];
                 *place = p.add ? *place + sum : sum;
             }
-        } else {
-            for (int v = 0; v < V; ++v)
-                *reinterpret_cast<Loose *>(edge + v * L) = acc[r][v] * scale + bias[v];
-            for (i64 x = 0; x < columns; ++x) c[x] = p.add ? c[x] + edge[x] : edge[x];
         }
+        return;
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+        T *c = p.c + (i + r) * p.c_row + j;
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v)
+            *reinterpret_cast<Loose *>(edge + v * L) = acc[r][v] * scale + bias[v];
+        for (i64 x = 0; x < columns; ++x) c[x] = p.add ? c[x] + edge[x] : edge[x];
     }
 }
 
