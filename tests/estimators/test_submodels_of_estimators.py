@@ -217,9 +217,6 @@ def test_what_does_not_go_with_them_is_refused():
         fitted(pretrained=Pretrained(model), n_submodels=1)
     with pytest.raises(InputError, match="each of 3 submodels has values of its own"):
         layer_values(model, *DIABETES)
-    with pytest.raises(AttributeError, match="each of 3 submodels has weights of its own"):
-        model.coefs_  # noqa: B018
-    assert not hasattr(model, "intercepts_")
     for other in (MLPAutoencoder, SiamesePretraining):
         with pytest.raises((TypeError, InputError), match="n_submodels"):
             other(n_submodels=2)

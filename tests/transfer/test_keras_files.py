@@ -18,6 +18,7 @@ from wellfit.nn import (
     Dense,
     EntityEmbedding,
     MaskingNoise,
+    MiniTabM,
     PiecewiseLinear,
     PiecewiseWithJumps,
     PReLU,
@@ -105,6 +106,15 @@ OUT: dict[str, tuple[Any, dict[str, Any]]] = {
             "learning_rate": 0.05,
         },
     ),
+    **{
+        f"submodels, {submodels}": (y, {"n_submodels": 3, "submodels": submodels, **params})
+        for submodels, y, params in (
+            ("tabm", THREE, {"numeric_embedding": "piecewise_linear", "batch_norm": True}),
+            ("mini", TWO, {"loss": "sigmoid_cross_entropy"}),
+            ("packed", NUMBERS, {"activation": PReLU()}),
+            (MiniTabM(), NUMBERS, {"loss": "poisson"}),
+        )
+    },
     "two": (TWO, {}),
     "two by one": (TWO, {"loss": "sigmoid_cross_entropy"}),
     "labels": (LABELS, {}),
@@ -128,7 +138,7 @@ def test_keras_predicts_the_same(name: str, kind: str, tmp_path: Path) -> None:
         theirs.load_weights(files[1])
     given = theirs.predict(network_input(model, X), verbose=0)
     np.testing.assert_allclose(given, answers(model), **CLOSE)
-    if name.startswith("piecewise"):  # in layers that stand for it
+    if name.startswith(("piecewise", "submodels")):  # in layers that stand for it
         return
     own = import_model(files[0])  # and back
     if name != "two by one":
@@ -141,7 +151,6 @@ def test_keras_predicts_the_same(name: str, kind: str, tmp_path: Path) -> None:
         ({"activation": GELU("tanh")}, "approximate='tanh'"),
         ({"numeric_embedding": "periodic"}, "no layer for embedding 'periodic'"),
         ({"layers": [EntityEmbedding(), 4], "preprocess": None}, "know layer EntityEmbedding"),
-        ({"n_submodels": 2}, "Keras export has no layers for submodels"),
         ({"loss": "sigmoid_cross_entropy"}, "one class against the rest"),
     ],
 )

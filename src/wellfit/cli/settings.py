@@ -20,6 +20,7 @@ from wellfit.estimators.settings import (
     resolve_schedule,
 )
 from wellfit.estimators.stopping import stopping_of
+from wellfit.estimators.table_defaults import leaves_open
 from wellfit.fitting.pretrained.base import PretrainedLayers
 from wellfit.fitting.scorer_choice import refuse_scorer
 from wellfit.fitting.scoring import scorer_list
@@ -172,7 +173,8 @@ def resolved(model: Model) -> dict[str, Any]:
     params = {k: v for k, v in model.get_params(deep=False).items() if k not in OWN}
     for key in _NAMED:
         params[key] = _resolved(model.nested_configs[key], params[key])
-    params["optimizer"], params["dropout"] = optimizer(model), dropout(model)
+    if not leaves_open(model):  # else the table decides
+        params["optimizer"], params["dropout"] = optimizer(model), dropout(model)
     params["augment"] = augmentations(params["augment"])
     params["early_stopping"] = stopping_of(model) or False
     return {key: _plain(value) for key, value in params.items()}

@@ -14,6 +14,7 @@ from wellfit.cli.data_summary import classes, missing_values, types
 from wellfit.cli.settings import Model, resolved
 from wellfit.cli.source import SplitData
 from wellfit.core.metrics import title_of
+from wellfit.core.parameter import is_auto
 from wellfit.core.words import percent, pluralize
 from wellfit.datasets import Summary, describe, duplicates_across
 from wellfit.diagnose import Report, check_data
@@ -97,6 +98,8 @@ def _network(settings: Mapping[str, Any]) -> str:
         listed = ", ".join(map(_layer, settings["layers"]))
         return f"hidden layers {listed or 'none'}{_extras(settings)}"
     hidden = settings["hidden_layer_sizes"]
+    if is_auto(hidden):
+        return f"hidden layers by default, {_names(settings['activation'])}{_extras(settings)}"
     sizes = (hidden,) if isinstance(hidden, int) else hidden
     if not sizes:
         return f"no hidden layer{_extras(settings)}"
@@ -126,7 +129,9 @@ def _training(settings: Mapping[str, Any]) -> str:
     epochs = pluralize(steps, "step") if steps else pluralize(settings["epochs"], "epoch")
     texts = [optimizer["name"]]
     if "learning_rate" in optimizer:  # full-batch optimizers have no learning rate
-        texts.append(f"learning rate {optimizer['learning_rate']:g} ({schedule})")
+        open_ = is_auto(settings["learning_rate"]) and is_auto(settings["hidden_layer_sizes"])
+        rate = "auto" if open_ else f"{optimizer['learning_rate']:g}"
+        texts.append(f"learning rate {rate} ({schedule})")
         texts.append(f"batch size {settings['batch_size']}")
     if settings["augment"]:
         texts.append(f"augmented by {_names(settings['augment'])}")

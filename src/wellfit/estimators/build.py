@@ -36,6 +36,7 @@ from wellfit.estimators.encoding import (
 from wellfit.estimators.parts import parts_of
 from wellfit.estimators.rows import seed_of, split_rows, weighed
 from wellfit.estimators.submodels import with_submodels
+from wellfit.estimators.table_defaults import as_trained, for_table
 from wellfit.estimators.validation_folds import folds_of
 from wellfit.fitting import (
     Compute,
@@ -288,6 +289,13 @@ class JobBuilder:
             job = continued(job, before, one_epoch=one_epoch)
         return job
 
+    def _settled(self, table: Encoded, origin: Origin, one_epoch: bool) -> Any:
+        """Return the estimator, with what suits a table in place of what it leaves open."""
+        if origin.before is not None:
+            return as_trained(self.estimator, origin.before)
+        given = self.estimator, table.features, table.targets, origin.borrowed
+        return for_table(*given, one_epoch=one_epoch)
+
     def _member(self, table: Encoded, stream: Stream, origin: Origin, one_epoch: bool) -> Member:
         """Return the training, of a new network or of the one to go on with."""
         e, rows = self.estimator, len(stream.train)
@@ -296,10 +304,11 @@ class JobBuilder:
                 f"partial_fit can't use {e.optimizer!r}, which needs all rows at once; "
                 "expected an optimizer such as 'adam'"
             )
+        e = self._settled(table, origin, one_epoch)
         given = e, table, stream.train, origin.borrowed, origin.like
         embedding = None if origin.network else new_embedding(*given, one_epoch=one_epoch)
         below = origin.borrowed, embedding, room_for_codes(e, table.features, origin.network)
-        built = self.architecture(table.rows.x.shape[1], table.targets, *below)
+        built = type(self)(e).architecture(table.rows.x.shape[1], table.targets, *below)
         fixed = one_epoch or self._minimizes()
         member = Member(
             network=origin.network or built.network,

@@ -13,6 +13,7 @@ from wellfit.core.errors import HyperparameterError
 from wellfit.estimators.categories import embedded_codes
 from wellfit.estimators.embedding import embedding_again
 from wellfit.estimators.settings import Architecture, loss
+from wellfit.estimators.table_defaults import as_trained
 from wellfit.fitting import ClassTargets, FittedNetwork, TargetEncoder, TrainingJob
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.fitting.pretrained.start import for_member
@@ -97,21 +98,22 @@ def network_to_continue(builder: Builder, before: FittedNetwork) -> Network:
         HyperparameterError: a parameter that asks for other weights, or reads rows or targets in
             another way.
     """
-    now = builder.estimator
+    now = as_trained(builder.estimator, before)
     if before.n_networks > 1:
         raise HyperparameterError(
             f"the weights to go on from are those of {before.n_networks} networks, of a fold "
             "each; expected those of one network. A fit with warm_start=False starts from new ones"
         )
-    then = copy.copy(now)
+    then = copy.copy(builder.estimator)
     vars(then).update(before.settings)
+    then = as_trained(then, before)
     assert before.targets is not None
     targets = before.targets.with_loss(loss(now))
     _check_encoding(now, then, before.targets, targets)
     trained, borrowed = before.weights.network, before.borrowed
     codes = embedded_codes(trained)
     below = borrowed, embedding_again(now, then, trained, borrowed), codes
-    built = builder.architecture(trained.inputs, targets, *below).network
+    built = type(builder)(now).architecture(trained.inputs, targets, *below).network
     if _prediction_forms(built) == _prediction_forms(trained):
         return built
     changed = [key for key in _OF_NETWORK if key in before.settings and not _same(now, then, key)]

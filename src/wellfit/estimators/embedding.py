@@ -13,15 +13,11 @@ from wellfit.core.hyper import resolve
 from wellfit.core.parameter import is_auto
 from wellfit.estimators import settings
 from wellfit.estimators.encoding import Encoded
+from wellfit.estimators.table_defaults import is_narrow_table
 from wellfit.fitting import TrainingJob
 from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.nn import Network, NumericEmbedding
 from wellfit.optim import SGD, Optimizer
-
-# The least image has so many columns, 8 by 8. Pixels gain nothing by an embedding, and one of so
-# many columns costs several times what the other layers do.
-_MANY_COLUMNS = 64
-_NUMERIC = ("number", "duration")
 
 
 def new_embedding(
@@ -139,14 +135,11 @@ def columns_to_embed(
 
 def _may_embed(estimator: Any, table: Encoded) -> bool:
     """Say whether ``"auto"`` embeds: columns of a table, below hidden layers without embedding."""
-    if table.features.kind != "table" or estimator.image_shape is not None:
+    if not is_narrow_table(table.features) or estimator.image_shape is not None:
         return False
     # e(x) has as many ones as there are bins below x: at a rate that suits the other weights,
     # plain gradient steps on W would diverge.
     if isinstance(resolve(Optimizer, estimator.optimizer), SGD):
-        return False
-    numeric = [column for column in table.features.columns if column.kind in _NUMERIC]
-    if len(numeric) >= _MANY_COLUMNS:
         return False
     layers = settings.hidden(estimator)
     # A linear model stays one.

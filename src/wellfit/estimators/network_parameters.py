@@ -26,9 +26,11 @@ from wellfit.nn import (
 class NetworkParameters(NestedConfigs):
     """Declares the parameters of the network itself."""
 
-    hidden_layer_sizes: Sequence[int] | int = parameter(
-        "units of the hidden layers, from the lowest; ``()`` is a linear model.",
-        default=(256, 256),
+    hidden_layer_sizes: Sequence[int] | int | Literal["auto"] = parameter(
+        'units of the hidden layers, from the lowest; ``()`` is a linear model; ``"auto"`` is '
+        "``(128, 128)`` for each submodel of a table, and else ``(256, 256)``.",
+        default="auto",
+        choices=("auto",),
         whole=True,
         each=True,
         low=1,
@@ -68,7 +70,8 @@ class NetworkParameters(NestedConfigs):
     )
     dropout: float | Layer | Literal["auto"] = parameter(
         "dropout rate of the hidden layers, in [0, 1); or a layer such as "
-        '``AlphaDropout(0.1)``; ``"auto"`` is 0.1, or 0 where the optimizer is a minimizer.',
+        '``AlphaDropout(0.1)``; ``"auto"`` is 0.1, or 0 where the optimizer is a minimizer and in '
+        "submodels that estimate numbers.",
         default="auto",
         choices=("auto",),
         stands_for=(Dropout, "rate"),
@@ -108,9 +111,12 @@ class NetworkParameters(NestedConfigs):
         family=CategoricalEmbedding,
         group="Network",
     )
-    n_submodels: int = parameter(
-        "number of submodels, networks in one that predict by their mean; at least 1.",
-        default=1,
+    n_submodels: int | Literal["auto"] = parameter(
+        "number of submodels, networks in one that predict by their mean; at least 1; "
+        '``"auto"`` is 6 for tables of fewer than 64 numeric columns where no other parameter '
+        "describes the network's layers or their training, and else 1.",
+        default="auto",
+        choices=("auto",),
         whole=True,
         low=1,
         group="Network",

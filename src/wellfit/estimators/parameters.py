@@ -39,10 +39,12 @@ class Parameters(ValidationParameters):
         default=0.0,
         stands_for=(L1, "strength"),
     )
-    l2: float | L2 = parameter(
+    l2: float | L2 | Literal["auto"] = parameter(
         "strength λ of the L2 penalty λ/2 Σw² on weights, at least 0; or an "
-        ":class:`~wellfit.optim.L2`.",
-        default=0.0,
+        ':class:`~wellfit.optim.L2`; ``"auto"`` is ``L2(0.1, decoupled=True)`` for submodels '
+        'that ``n_submodels="auto"`` stands for, and else 0.',
+        default="auto",
+        choices=("auto",),
         stands_for=(L2, "strength"),
     )
     max_norm: float | None = parameter(
@@ -64,7 +66,8 @@ class Parameters(ValidationParameters):
         family=Optimizer,
     )
     learning_rate: float | Literal["auto"] = parameter(
-        'learning rate of the optimizer, at least 0; ``"auto"`` keeps the optimizer\'s own.',
+        'learning rate of the optimizer, at least 0; ``"auto"`` keeps the optimizer\'s own, but '
+        'for submodels that ``n_submodels="auto"`` stands for, where it is 0.003.',
         default="auto",
         choices=("auto",),
         low=0,

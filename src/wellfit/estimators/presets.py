@@ -24,11 +24,14 @@ _OTHERS = ({"numeric_embedding": "periodic"},)
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         # The plain network: columns as they are, each one number, and the weights of one moment.
-        "fast": MappingProxyType({"numeric_embedding": None, "ema_decay": 0.0}),
+        "fast": MappingProxyType(
+            {"hidden_layer_sizes": (256, 256), "numeric_embedding": None, "ema_decay": 0.0}
+        ),
         DEFAULT: MappingProxyType({}),
         # Several networks, calibrated: as good as it gets, for some fifteen times the time.
         "best": MappingProxyType(
             {
+                "hidden_layer_sizes": (256, 256),
                 "bagging": 8,
                 "architectures": _OTHERS,
                 "calibration": "temperature",

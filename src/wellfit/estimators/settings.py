@@ -47,7 +47,7 @@ _DROPOUT = 0.1  # by default, where the loss may be random
 _EMA_DECAY = 0.99  # by default, of weights that move at every batch
 # Estimates the mean, and quantiles for intervals of any level up to 0.95 and beyond.
 _SPREAD = MeanAndQuantiles((0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975))
-_DEFAULT_SIZES = (256, 256)  # of the hidden layers
+_SIZES = (256, 256)  # of the hidden layers, by default
 
 
 class Architecture(NamedTuple):
@@ -84,7 +84,7 @@ def architecture(
     asked[: len(own)] = own
     penalties = [
         *_penalties(L1, estimator.l1, [layer.l1 for layer in asked]),
-        *_penalties(L2, estimator.l2, [layer.l2 for layer in asked]),
+        *_penalties(L2, l2(estimator), [layer.l2 for layer in asked]),
     ]
     limits = [layer.max_norm for layer in asked]
     return Architecture(network, tuple(penalties), tuple(_max_norms(estimator.max_norm, limits)))
@@ -130,13 +130,13 @@ def check_saved(estimator: Any) -> None:
     batch_size(estimator.batch_size, 1)
     eval_interval(estimator.eval_every)
     clipping(estimator.gradient_clipping)
-    hidden_sizes(estimator.hidden_layer_sizes)
+    hidden(estimator)
     disturb(estimator.input_dropout, estimator.input_noise)
     between = _whole(estimator).dropout
     if not isinstance(between, Layer):
         disturb(between or 0.0, 0.0)
     list(_penalties(L1, estimator.l1, [None]))
-    list(_penalties(L2, estimator.l2, [None]))
+    list(_penalties(L2, l2(estimator), [None]))
     list(_max_norms(estimator.max_norm, [None]))
 
 
@@ -174,6 +174,12 @@ def dropout(estimator: Any) -> float | Layer:
     return given
 
 
+def l2(estimator: Any) -> float | L2:
+    """Return the strength of L2, ``"auto"`` resolved."""
+    given: float | L2 = 0.0 if is_auto(estimator.l2) else estimator.l2
+    return given
+
+
 def ema_decay(estimator: Any, penalties: Iterable[Penalty]) -> float:
     """Return the decay of the averaged weights, ``"auto"`` resolved."""
     # A mean of weights, some of which were 0 and others not, isn't 0.
@@ -199,9 +205,10 @@ def hidden(estimator: Any, borrowed: BorrowedLayers | None = None) -> list[Hidde
                 "[Dense(64), 32]"
             )
         return [layer if not is_size(layer) else Dense(int(layer)) for layer in estimator.layers]
-    sizes = hidden_sizes(estimator.hidden_layer_sizes)
-    if borrowed is not None and sizes == _DEFAULT_SIZES:
-        sizes = borrowed.units
+    if is_auto(estimator.hidden_layer_sizes):
+        sizes = _SIZES if borrowed is None else tuple(borrowed.units)
+    else:
+        sizes = hidden_sizes(estimator.hidden_layer_sizes)
     if not _is_list(estimator.activation):
         return [Dense(size) for size in sizes]
     if len(estimator.activation) != len(sizes):

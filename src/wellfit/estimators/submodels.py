@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
+from wellfit.core.parameter import is_auto
 from wellfit.fitting import Compute, FittedNetwork, TargetEncoder
 from wellfit.fitting.validation import validate_features
 from wellfit.nn import Network, Submodels
@@ -26,13 +27,13 @@ def with_submodels(estimator: Any, network: Network, targets: TargetEncoder) -> 
     Raises:
         HyperparameterError: several of them, where layers are another model's.
     """
-    n, kind = estimator.n_submodels, resolve(Submodels, estimator.submodels)
+    n = 1 if is_auto(estimator.n_submodels) else estimator.n_submodels
     if n > 1 and estimator.pretrained is not None:
         raise HyperparameterError(
             f"n_submodels is {n}, and the layers of a pretrained model are of one network; "
             "expected n_submodels=1, or pretrained=None"
         )
-    return kind.applied(network, n, targets.loss)
+    return resolve(Submodels, estimator.submodels).applied(network, n, targets.loss)
 
 
 def mean_and_spread(

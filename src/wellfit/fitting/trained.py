@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from wellfit.fitting.features import FeatureEncoder
+from wellfit.fitting.side_by_side import side_by_side
 from wellfit.fitting.targets import TargetEncoder
 from wellfit.nn import Layer, Linear
 from wellfit.training import Weights
@@ -49,16 +51,14 @@ class TrainedLayers:
     def linear(self) -> list[Tensor]:
         """The linear layers' weights from the input on, each (inputs + 1, units), biases last.
 
-        Raises:
-            AttributeError: submodels, which have weights of their own.
+        Of submodels, those of one network that has all their units side by side.
         """
-        if self.n_submodels > 1:
-            raise AttributeError(
-                f"each of {self.n_submodels} submodels has weights of its own; expected "
-                "n_submodels=1, or network_.parameters for what each layer has learned"
-            )
-        pairs = zip(self.layers, self.parameters, strict=True)
-        return [block for layer, block in pairs if isinstance(layer, Linear)]
+        learned = zip(self.layers, self.parameters, self.statistics, strict=True)
+        if self.n_submodels == 1:
+            return [block for layer, block, _ in learned if isinstance(layer, Linear)]
+        arrays = ((layer, own.cpu().numpy(), its.cpu().numpy()) for layer, own, its in learned)
+        wide = side_by_side(arrays)
+        return [torch.from_numpy(block) for layer, block, _ in wide if isinstance(layer, Linear)]
 
     @property
     def hidden_units(self) -> tuple[int, ...]:

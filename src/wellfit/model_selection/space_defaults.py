@@ -51,7 +51,7 @@ def default_space(estimator: BaseMLP) -> Space:
                 declared, getattr(optimizer, name)
             )
     axes["l2"] = _searched(estimator.declared_parameters["l2"].hyper, 0.0)
-    if estimator.n_submodels > 1:
+    if estimator.n_submodels not in (1, "auto"):
         axes["submodels"] = Choices(_SUBMODELS)
     if estimator.layers is None:
         if not isinstance(optimizer, Minimizer):

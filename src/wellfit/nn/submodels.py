@@ -166,6 +166,11 @@ class Packed(Submodels, name="packed"):
         yield SubmodelLinear(layer.units, n, layer.initializer, layer.bias_initializer)
 
 
+def can_average(loss: Loss) -> bool:
+    """Say whether submodels can average the predictions that a loss makes of logits."""
+    return bool(loss.levels()) or link_of(loss) is not None
+
+
 def _link(loss: Loss) -> str:
     """Return the name of what a loss makes of logits; of quantiles, the mean is one of them."""
     link = "identity" if loss.levels() else link_of(loss)

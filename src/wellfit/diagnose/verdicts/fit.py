@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from wellfit.core.calibration import calibration_errors
 from wellfit.core.hyper import hyper
 from wellfit.core.metrics import Metric
+from wellfit.core.parameter import is_auto
 from wellfit.core.words import percent
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
@@ -324,7 +325,7 @@ def _rise(risen: float, worse: float) -> list[str]:
 
 def _in_use(value: object, name: str) -> bool:
     """Return whether a kind of regularization is in use."""
-    if name == "dropout" and value == "auto":
+    if is_auto(value):  # as far as is known
         return False
     strength = getattr(value, "strength", value)
     return bool(strength) and name not in ("rows", "hidden_layer_sizes")

@@ -31,7 +31,7 @@ def borrow(pretrained: PretrainedLayers, source: TrainedLayers) -> BorrowedLayer
     if source.n_submodels > 1:
         raise InputError(
             f"the pretrained model has {source.n_submodels} submodels, of which none is a network "
-            "by itself; expected a model with n_submodels=1"
+            "by itself; expected a model trained with n_submodels=1, or with hidden_layer_sizes"
         )
     before, *sections = sectioned(source.layers[place] for place in source.at_work)
     kept = tuple(map(tuple, sections[: pretrained.taken(source)]))

@@ -8,7 +8,7 @@ import os
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,12 @@ from wellfit.nn import (
     MaskingNoise,
     NumericEmbedding,
     PReLU,
+    SubmodelMean,
 )
 from wellfit.transfer.interop.embeddings import keras_layers
-from wellfit.transfer.interop.export_spec import ExportSpec, form_of
+from wellfit.transfer.interop.export_spec import form_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer, inputs_of
-from wellfit.transfer.interop.submodels import SUBMODEL_LAYERS
+from wellfit.transfer.interop.wide import wide
 
 KERAS_VERSION = "3.0.0"  # whose files these are; later ones read them
 _BY_NAME = {"hard_sigmoid", "mish", "relu", "selu", "sigmoid", "silu", "softplus", "softsign"}
@@ -68,8 +69,9 @@ def to_keras(model: Any, path: str | os.PathLike[str]) -> list[Path]:
         raise InputError(f"{path} is to be read by Keras; expected a name in .keras or .json")
     form = form_of(model)
     form.refuse("Keras", tuple(_ENDS))
-    layers = list(_layers(form))
-    document, weights = _document(layers, inputs_of(form.parts)), _weights(layers)
+    parts, mean = wide(form.parts)
+    layers = [*_layers(parts), *_end(parts, _ENDS[form.link], mean)]
+    document, weights = _document(layers, inputs_of(parts)), _weights(layers)
     if target.suffix == ".json":
         beside = target.with_suffix(".weights.h5")
         beside.write_bytes(weights)
@@ -83,14 +85,25 @@ def to_keras(model: Any, path: str | os.PathLike[str]) -> list[Path]:
     return [target]
 
 
-def _layers(form: ExportSpec) -> Iterator[Described]:
-    for part in form.parts:
+def _layers(parts: Sequence[FittedLayer]) -> Iterator[Described]:
+    for part in parts:
         if not isinstance(part.layer, MaskingNoise):  # Keras has none; idle when predicting
             yield from (
                 keras_layers(part) if isinstance(part.layer, NumericEmbedding) else [_layer(part)]
             )
-    if _ENDS[form.link]:
-        yield "Activation", {"activation": _ENDS[form.link]}, []
+
+
+def _end(
+    parts: Sequence[FittedLayer], activation: str, mean: SubmodelMean | None
+) -> Iterator[Described]:
+    """Yield what makes predictions of the last layer's numbers, and the mean of submodels'."""
+    if mean is not None:
+        units = len(parts[-1].bias) // mean.submodels
+        yield "Reshape", {"target_shape": [mean.submodels, units]}, []
+    if activation:
+        yield "Activation", {"activation": activation}, []
+    if mean is not None:
+        yield "GlobalAveragePooling1D", {"data_format": "channels_last"}, []
 
 
 def _layer(part: FittedLayer) -> Described:
@@ -110,11 +123,6 @@ def _layer(part: FittedLayer) -> Described:
             return "PReLU", {}, [part.parameters[0]]
         case Activate(activation=function):
             return _activation(function)
-    if isinstance(part.layer, SUBMODEL_LAYERS):
-        raise InputError(
-            "Keras export has no layers for submodels (rows of an example); expected "
-            "n_submodels=1, or another format: 'onnx', 'torch' and 'numpy' compute them"
-        )
     raise InputError(f"Keras export doesn't know layer {part.layer!r}")
 
 
