@@ -30,6 +30,8 @@ def rows() -> pd.DataFrame:
 FORMER_DEFAULTS: dict[str, Any] = {
     "categorical_embedding": None,
     "numeric_embedding": None,
+    "n_submodels": 1,
+    "l2": 0.0,
     "ema_decay": 0.0,
 }
 # The network of the fixture's searches.

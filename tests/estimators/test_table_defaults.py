@@ -7,6 +7,7 @@ from sklearn.preprocessing import StandardScaler
 
 from wellfit import MLPClassifier, MLPRegressor, load_model
 from wellfit.core.errors import HyperparameterError
+from wellfit.estimators import table_defaults
 from wellfit.nn import Dropout, SubmodelMean
 from wellfit.optim import L2, Adam
 from wellfit.transfer import Pretrained
@@ -16,6 +17,12 @@ DIABETES = load_diabetes(return_X_y=True)
 DATA = {MLPClassifier: IRIS, MLPRegressor: DIABETES}
 QUICK = {"epochs": 2, "random_state": 0, "n_threads": 1, "validation_folds": None}
 both = pytest.mark.parametrize("cls", DATA)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Tables of few rows, as of many."""
+    monkeypatch.setattr(table_defaults, "FEW_ROWS", 20)
 
 
 def member(cls=MLPClassifier, X=None, y=None, **params):
@@ -33,10 +40,18 @@ def test_a_table_gets_narrow_submodels_and_a_training_that_suits_them(cls):
     found = member(cls)
     assert found.network.logit_rows == 6
     assert sizes(found.network)[:-1] == [128, 128]
-    assert found.optimizer.learning_rate == 0.003
+    assert found.optimizer == Adam(0.003)
     assert found.penalties == (L2(0.1, decoupled=True),)
     rates = [layer.rate for layer in found.network.layers if isinstance(layer, Dropout)]
     assert rates == ([0.1, 0.1] if cls is MLPClassifier else [])
+
+
+@pytest.mark.parametrize(("rows", "networks"), [(999, 1), (1000, 6)])
+def test_few_rows_have_one_wide_network(rows, networks, monkeypatch):
+    monkeypatch.undo()
+    X = np.arange(2.0 * rows).reshape(rows, 2)
+    found = member(MLPRegressor, X, X[:, 0], early_stopping=False)
+    assert found.network.logit_rows == networks
 
 
 @both

@@ -146,8 +146,8 @@ def test_frozen_layers_have_no_dropout_between_them(base):
 @pytest.mark.parametrize(
     ("given", "layers", "sizes"),
     [
-        ((256, 256), None, (32, 24, 16)),  # the default
-        ((256, 256), 1, (32, 24, 16)),
+        ("auto", None, (32, 24, 16)),  # the default
+        ("auto", 1, (32, 24, 16)),
         ((32, 24), 2, (32, 24)),  # the highest is dropped
         ((32, 40), 1, (32, 40)),  # and replaced
         ((32, 24, 16, 8), None, (32, 24, 16, 8)),  # and one is added

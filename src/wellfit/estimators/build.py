@@ -289,12 +289,12 @@ class JobBuilder:
             job = continued(job, before, one_epoch=one_epoch)
         return job
 
-    def _settled(self, table: Encoded, origin: Origin, one_epoch: bool) -> Any:
+    def _settled(self, table: Encoded, rows: int, origin: Origin, one_epoch: bool) -> Any:
         """Return the estimator, with what suits a table in place of what it leaves open."""
         if origin.before is not None:
             return as_trained(self.estimator, origin.before)
         given = self.estimator, table.features, table.targets, origin.borrowed
-        return for_table(*given, one_epoch=one_epoch)
+        return for_table(*given, rows=rows, one_epoch=one_epoch)
 
     def _member(self, table: Encoded, stream: Stream, origin: Origin, one_epoch: bool) -> Member:
         """Return the training, of a new network or of the one to go on with."""
@@ -304,7 +304,7 @@ class JobBuilder:
                 f"partial_fit can't use {e.optimizer!r}, which needs all rows at once; "
                 "expected an optimizer such as 'adam'"
             )
-        e = self._settled(table, origin, one_epoch)
+        e = self._settled(table, rows, origin, one_epoch)
         given = e, table, stream.train, origin.borrowed, origin.like
         embedding = None if origin.network else new_embedding(*given, one_epoch=one_epoch)
         below = origin.borrowed, embedding, room_for_codes(e, table.features, origin.network)

@@ -113,8 +113,8 @@ class NetworkParameters(NestedConfigs):
     )
     n_submodels: int | Literal["auto"] = parameter(
         "number of submodels, networks in one that predict by their mean; at least 1; "
-        '``"auto"`` is 6 for tables of fewer than 64 numeric columns where no other parameter '
-        "describes the network's layers or their training, and else 1.",
+        '``"auto"`` is 6 for tables of fewer than 64 numeric columns, with at least 1,000 rows to '
+        "train on, where no other parameter describes the layers or the optimizer, and else 1.",
         default="auto",
         choices=("auto",),
         whole=True,

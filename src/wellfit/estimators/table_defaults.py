@@ -14,6 +14,8 @@ from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.nn.submodels import can_average
 from wellfit.optim import L2, Adam, Optimizer
 
+FEW_ROWS = 1000  # below which folds validate, and one wide network is as good as submodels
+
 # The least image has so many columns, 8 by 8. Pixels gain nothing by embeddings or submodels, and
 # an embedding of so many columns costs several times what the other layers do.
 _MANY_COLUMNS = 64
@@ -45,6 +47,7 @@ def for_table(
     targets: TargetEncoder,
     borrowed: BorrowedLayers | None,
     *,
+    rows: int,
     one_epoch: bool,
 ) -> Any:
     """Return an estimator with submodels where it leaves its network open and has a table.
@@ -54,10 +57,11 @@ def for_table(
         features: the encoder of its rows.
         targets: the encoder of its targets.
         borrowed: layers that take the place of the lowest, if any.
+        rows: to train on.
         one_epoch: whether the rows are one of many batches, which say too little of the others.
     """
     fits = borrowed is None and not one_epoch and estimator.image_shape is None
-    if not (fits and leaves_open(estimator) and is_narrow_table(features)):
+    if not (fits and leaves_open(estimator) and rows >= FEW_ROWS and is_narrow_table(features)):
         return estimator
     return with_submodel_defaults(estimator, targets) if can_average(targets.loss) else estimator
 

@@ -7,8 +7,8 @@ from typing import Any
 from wellfit.core.errors import HyperparameterError
 from wellfit.estimators import settings
 from wellfit.estimators.duration import eval_interval
+from wellfit.estimators.table_defaults import FEW_ROWS
 
-FEW_ROWS = 1000  # below which "auto" means folds
 _AUTO_FOLDS = 5
 _FEWEST_ROWS = 4 * _AUTO_FOLDS  # below which a fold tells nothing
 
