@@ -71,7 +71,7 @@ def changes_by_preset(
     >>> from wellfit import MLPRegressor
     >>> reg = MLPRegressor(numeric_embedding="periodic")
     >>> changes_by_preset("fast", reg.get_params(deep=False), reg.declared_parameters)
-    {'ema_decay': 0.0}
+    {'hidden_layer_sizes': (256, 256), 'ema_decay': 0.0}
     """
     defaults = {name: each.default for name, each in declared.items()}
     before = preset_values(now.get("preset"), declared)
