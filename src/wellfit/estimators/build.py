@@ -289,13 +289,6 @@ class JobBuilder:
             job = continued(job, before, one_epoch=one_epoch)
         return job
 
-    def _settled(self, table: Encoded, rows: int, origin: Origin, one_epoch: bool) -> Any:
-        """Return the estimator, with what suits a table in place of what it leaves open."""
-        if origin.before is not None:
-            return as_trained(self.estimator, origin.before)
-        given = self.estimator, table.features, table.targets, origin.borrowed
-        return for_table(*given, rows=rows, one_epoch=one_epoch)
-
     def _member(self, table: Encoded, stream: Stream, origin: Origin, one_epoch: bool) -> Member:
         """Return the training, of a new network or of the one to go on with."""
         e, rows = self.estimator, len(stream.train)
@@ -304,7 +297,7 @@ class JobBuilder:
                 f"partial_fit can't use {e.optimizer!r}, which needs all rows at once; "
                 "expected an optimizer such as 'adam'"
             )
-        e = self._settled(table, rows, origin, one_epoch)
+        e = _settled(self.estimator, table, rows, origin, one_epoch)
         given = e, table, stream.train, origin.borrowed, origin.like
         embedding = None if origin.network else new_embedding(*given, one_epoch=one_epoch)
         below = origin.borrowed, embedding, room_for_codes(e, table.features, origin.network)
@@ -327,6 +320,14 @@ class JobBuilder:
         check_room(member, rows, self.compute.dtype, self.compute.torch_device)
         memory = memory_of(origin.before, member) if one_epoch else None
         return member if memory is None else member.replace(epochs=memory.epoch + 1)
+
+
+def _settled(estimator: Any, table: Encoded, rows: int, origin: Origin, one_epoch: bool) -> Any:
+    """Return an estimator with what suits a table in place of what it leaves open."""
+    if origin.before is not None:
+        return as_trained(estimator, origin.before)
+    given = estimator, table.features, table.targets, origin.borrowed
+    return for_table(*given, rows=rows, one_epoch=one_epoch)
 
 
 def _order(stream: Stream) -> tuple[Any, ...]:

@@ -84,7 +84,7 @@ def architecture(
     asked[: len(own)] = own
     penalties = [
         *_penalties(L1, estimator.l1, [layer.l1 for layer in asked]),
-        *_penalties(L2, l2(estimator), [layer.l2 for layer in asked]),
+        *_penalties(L2, estimator.l2, [layer.l2 for layer in asked]),
     ]
     limits = [layer.max_norm for layer in asked]
     return Architecture(network, tuple(penalties), tuple(_max_norms(estimator.max_norm, limits)))
@@ -136,7 +136,7 @@ def check_saved(estimator: Any) -> None:
     if not isinstance(between, Layer):
         disturb(between or 0.0, 0.0)
     list(_penalties(L1, estimator.l1, [None]))
-    list(_penalties(L2, l2(estimator), [None]))
+    list(_penalties(L2, estimator.l2, [None]))
     list(_max_norms(estimator.max_norm, [None]))
 
 
@@ -171,12 +171,6 @@ def optimizer(estimator: Any) -> Optimizer:
 def dropout(estimator: Any) -> float | Layer:
     """Return the hidden dropout, ``"auto"`` resolved: none where the loss must not be random."""
     given: float | Layer = _unless_minimized(estimator, estimator.dropout, _DROPOUT)
-    return given
-
-
-def l2(estimator: Any) -> float | L2:
-    """Return the strength of L2, ``"auto"`` resolved."""
-    given: float | L2 = 0.0 if is_auto(estimator.l2) else estimator.l2
     return given
 
 
@@ -238,7 +232,7 @@ def _penalties(
     kind: type[Penalty], given: Any, asked: Sequence[float | None]
 ) -> Iterable[Penalty]:
     """Yield a penalty for the layers that ask for none of their own, and those they ask for."""
-    whole = given if isinstance(given, kind) else kind(given)
+    whole = given if isinstance(given, kind) else kind(0.0 if is_auto(given) else given)
     rest = tuple(index for index, strength in enumerate(asked) if strength is None)
     if whole.strength and rest:
         yield whole if len(rest) == len(asked) else whole.replace(only=rest)
