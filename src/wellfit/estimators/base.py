@@ -164,12 +164,7 @@ class BaseMLP(Parameters):
 
     @property
     def coefs_(self) -> list[NDArray[np.floating]]:
-        """The linear layers' weights, from the input on, each (inputs, units).
-
-        Of submodels, those of one network that has the units of all side by side: the matrices
-        above the lowest are block-diagonal, and the predictions of the last units' n groups are
-        averaged.
-        """
+        """Weights (inputs, units) of linear layers; of submodels, with all units side by side."""
         check_is_fitted(self, "network_")
         return [block[:-1].cpu().numpy() for block in self.network_.linear]
 
