@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -119,7 +120,7 @@ def test_an_unknown_source_gets_the_nearest_name():
 
 def test_an_unknown_file_gets_the_nearest_file(tmp_path, monkeypatch):
     (tmp_path / "adult.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match=r"did you mean 'adult\.csv'"):
+    with pytest.raises(DataError, match=rf"did you mean '{re.escape(str(tmp_path))}/adult\.csv'"):
         load(tmp_path / "adullt.csv")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=r"did you mean 'adult\.csv'"):

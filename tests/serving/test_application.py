@@ -181,7 +181,7 @@ def test_the_model_is_described(app: Any) -> None:
     ]
     row = ask(app, "/openapi.json").document["components"]["schemas"]["Row"]
     assert row["required"] == list(ROW)
-    assert list(row["properties"]) == [*ROW, "name", "pay"]
+    assert list(row["properties"]) == [*ROW, "dropped", "name", "pay"]
 
 
 def test_the_page_shows_columns_and_loads_nothing(app: Any) -> None:

@@ -245,7 +245,8 @@ def model_folder(path: Path) -> Path:
     if not path.exists():
         siblings = path.parent.iterdir() if path.parent.is_dir() else ()
         runs = {run.name: str(run) for run in siblings if is_model(run / MODEL) or is_model(run)}
-        raise ModelFileError(f"there is no run or model {path}{did_you_mean(path.name, runs)}")
+        hint = did_you_mean(path.name, runs, runs)
+        raise ModelFileError(f"there is no run or model {path}{hint}")
     if is_model(path):
         return path
     if path.is_file() and not is_model(path.parent):
@@ -301,9 +302,8 @@ def read_run(path: Path, asked: str = "--resume") -> dict[str, Any]:
     if not config and (wrong := what_was_altered(path / CONFIG)):
         raise InputError(f"{asked} {path}: its settings are invalid: {wrong}")
     if not config:
-        siblings = path.parent.iterdir() if path.parent.is_dir() else ()
-        runs = {run.name: str(run) for run in siblings if (run / CONFIG).is_file() and run != path}
-        raise InputError(f"{asked} {path}: {_nothing(path)}{did_you_mean(path.name, runs)}")
+        runs = {run.name: str(run) for run in path.parent.glob("*") if (run / CONFIG).is_file()}
+        raise InputError(f"{asked} {path}: {_nothing(path)}{did_you_mean(path.name, runs, runs)}")
     written = config.get("format_version", 1)
     if written != FORMAT_VERSION:
         age = "an older" if written < FORMAT_VERSION else "a newer"

@@ -110,20 +110,27 @@ def shown(value: object) -> str:
     return repr(value)
 
 
-def did_you_mean(given: object, known: Iterable[str] | Mapping[str, str]) -> str:
+def did_you_mean(
+    given: object, known: Iterable[str], places: Mapping[str, str] | None = None
+) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known name, or ``"."`` when none is near.
 
-    Of a mapping, names are compared, and what they stand for is shown, such as a file's path.
+    Args:
+        given: the name that isn't known.
+        known: those that are.
+        places: by name, what is shown in its stead, such as a file's path.
 
     >>> did_you_mean("incme", ["income", "age"])
     "; did you mean 'income'?"
     >>> did_you_mean("zzz", ["income", "age"])
     '.'
-    >>> did_you_mean("adlt", {"adult": "runs/adult", "titanic": "runs/titanic"})
+    >>> did_you_mean("adlt", ["adult", "titanic"], {"adult": "runs/adult"})
     "; did you mean 'runs/adult'?"
     """
-    shown = known if isinstance(known, Mapping) else {name: name for name in known}
-    lowered = {name.lower(): text for name, text in shown.items()}
+    lowered = {name.lower(): name for name in known}
     # The cutoff finds transposed and missing letters of short names, such as 'adm'.
     near = difflib.get_close_matches(str(given).lower(), lowered, n=1, cutoff=0.5)
-    return f"; did you mean {lowered[near[0]]!r}?" if near else "."
+    if not near:
+        return "."
+    found = lowered[near[0]]
+    return f"; did you mean {(places or {}).get(found, found)!r}?"

@@ -96,7 +96,7 @@ def nearest_file(path: Path, names: Iterable[str] = ()) -> str:
     places = {name: str(path.parent / name) for name in siblings(path)}
     if path.parent == Path():
         places |= {name: name for name in names}
-    return did_you_mean(path.name, places)
+    return did_you_mean(path.name, places, places)
 
 
 def siblings(path: Path) -> list[str]:
