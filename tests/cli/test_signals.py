@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -111,7 +112,8 @@ def test_a_search_that_is_terminated_leaves_no_process_and_no_memory(here: Path)
     process.terminate()
     process.join(PATIENCE)
     assert process.exitcode == 143, said(here)
-    assert "`wellfit search --resume run` resumes the run" in said(here)
+    # Whether there is anything to resume from depends on how far the workers came.
+    assert re.search(r"`wellfit search --resume run` (resumes|begins) the run", said(here))
     wait_for_the_end_of(below)
     mine = [path for path in set(shared.iterdir()) - before if str(process.pid) in path.name]
     assert mine == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -446,7 +447,7 @@ def test_without_validation_rows_the_test_rows_draw_the_curve_and_choose_nothing
     here: Path, wellfit: Wellfit
 ) -> None:
     done = wellfit(*TRAIN, *QUICK, "--no-early-stopping", "--run", "run")
-    assert "test loss" in done.output
+    assert re.search(r"loss [\d.]+, test [\d.]+", done.output)
     metrics = lines(here / "run" / "metrics.jsonl")
     assert {"test_loss", "test_accuracy"} <= set(metrics[0])
     result = read(here / "run" / "result.json")
