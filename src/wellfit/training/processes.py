@@ -108,7 +108,8 @@ class ProcessGroup:
 
     def asked(self, interrupt: Interrupt) -> bool:
         """Return whether the training is to end, for any of the processes."""
-        interrupt.asked = interrupt.asked or self._ended()
+        if self._ended():
+            interrupt.asked = True
         return interrupt.asked
 
     def stopped(self, interrupt: Interrupt) -> Callable[[], bool]:
