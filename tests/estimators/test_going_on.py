@@ -91,6 +91,7 @@ WITHOUT_EFFECT = {"initializer": "he_normal", "bias_initializer": "ones", "rando
 ELSEWHERE = {
     *(
         "preset",
+        "architectures",
         "bagging",
         "validation_folds",
         "calibration",
