@@ -26,7 +26,7 @@ class Muon(LayerwiseOptimizer, AdamW, name="muon"):
     All directions of a layer's weights move equally far, whatever their gradients' size. The
     factor gives a step the size of AdamW's, so that AdamW's learning rates and decays fit. Biases
     and all else that is no matrix are moved by AdamW. U Vᵀ is found by Newton-Schulz iterations,
-    three products of square matrices each: on a CPU a step takes 5 to 20 times as long as Adam's.
+    three products of square matrices each: on a CPU a step takes 4 to 30 times as long as Adam's.
 
     Source: Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024; the
     factor, Liu et al., "Muon is scalable for LLM training", 2025.
