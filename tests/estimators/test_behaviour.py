@@ -278,7 +278,7 @@ def test_unknown_parameters_are_refused_by_name(wrong, nearest):
         ({"lr_schedule": "one-cycle"}, "did you mean 'one_cycle'"),
         ({"dropout": 1.0}, r"\[0, 1\)"),
         ({"l2": -1}, r"l2 is -1; expected a number in \[0, inf\)"),
-        ({"batch_size": 0}, "a whole number, at least 1 or 'auto'"),
+        ({"batch_size": 0}, "a whole number, at least 1, or 'auto'"),
         ({"batch_size": "big"}, "'auto'"),
         ({"epochs": 1.5}, "whole number"),
         ({"precision": "float31"}, "did you mean 'float32'"),

@@ -29,6 +29,7 @@ from wellfit.cli.reproduce import reproduce
 from wellfit.cli.search import search_app
 from wellfit.cli.serve import serve
 from wellfit.cli.train import train
+from wellfit.cli.unknown_options import name_what_was_meant
 from wellfit.cli.watch import watch
 from wellfit.core.errors import InputError, WellfitError
 from wellfit.core.launch import launched
@@ -50,6 +51,8 @@ class _CommandGroup(TyperGroup):
             if own or ctx.params.get("debug"):
                 if isinstance(error, typer.BadParameter):
                     error.message = _expectation(error)
+                elif hasattr(error, "option_name") and hasattr(error, "possibilities"):
+                    name_what_was_meant(error)
                 let_first_speak()
                 raise
             raise typer.Exit(_report_error(error)) from error

@@ -168,7 +168,12 @@ def _refuse(name: str, value: Any, chosen: Mapping[str, Any]) -> None:
         for family in parameter.families if isinstance(config, str) else ():
             _refuse_part(family, config, inner, value)
         return
-    parameter.ranged.check(name, value)
+    try:
+        parameter.ranged.check(name, value)
+    except InputError as error:
+        if name not in _EXAMPLES:
+            raise
+        raise InputError(f"{error}, such as {_EXAMPLES[name]}") from error
     if len(parameter.families) == 1 and "str" in parameter.form:
         for text in _texts(value):
             if text not in parameter.declaration.choices:
@@ -251,8 +256,9 @@ class _Quoted(ast.NodeTransformer):
     """Replaces names by strings, and calls by dictionaries."""
 
     def visit_Name(self, node: ast.Name) -> ast.Constant:
-        # YAML, which search spaces are written in, has its booleans in lower case.
-        return ast.Constant({"true": True, "false": False}.get(node.id, node.id))
+        # YAML, which search spaces are written in, has these in lower case.
+        plain = {"true": True, "false": False, "none": None, "null": None}
+        return ast.Constant(plain.get(node.id, node.id))
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         if not isinstance(node.func, ast.Name) or any(each.arg is None for each in node.keywords):

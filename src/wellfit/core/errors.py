@@ -22,6 +22,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from wellfit.core.other_names import meant_by
+
 # A noun, and what of it begins with a preposition: "column", " of adult".
 _NOUN = re.compile(r"(.*?)((?: (?:of|for|in|to|with|that) .*)?)", re.DOTALL)
 
@@ -57,6 +59,8 @@ class UnknownNameError(InputError):
     "unknown optimizer 'adm'; did you mean 'adam'? Known: adam, adamw, sgd"
     >>> str(UnknownNameError("column of adult", "aeg", ["age", "income"]))
     "unknown column 'aeg' of adult; did you mean 'age'? Known: age, income"
+    >>> str(UnknownNameError("parameter", "lr", ["l1", "learning_rate"]))
+    "unknown parameter 'lr'; did you mean 'learning_rate'? Known: l1, learning_rate"
     """
 
     def __init__(
@@ -69,6 +73,8 @@ class UnknownNameError(InputError):
     ) -> None:
         self.kind, self.given, self.known = kind, given, sorted(known)
         self.aliases = sorted(aliases)  # suggested where one is near, but not listed
+        if meant is None and kind.startswith("parameter"):
+            meant = meant_by(str(given), self.known)
         self.meant = meant  # what is suggested, however little it looks like what was given
         hint = f"; did you mean {meant!r}?" if meant else ""
         hint = hint or did_you_mean(given, [*self.known, *self.aliases])

@@ -128,9 +128,11 @@ class Parameter:
 
     def _expected(self, value: Any) -> str:
         assert self.hyper is not None
-        choices = "".join(f" or {choice!r}" for choice in self.choices)
+        also = [*map(repr, self.choices), *["None"] * self.optional]
+        choices = "".join(f" or {one}" for one in also)
         if not self.whole:
             return f"a number in {self.hyper.interval}{choices}"
+        choices = choices and f",{choices}"
         high = self.hyper.high
         above = high is not None and isinstance(value, Real) and float(value) > high
         bound = f"at most {high:g}" if above else f"at least {self.hyper.low:g}"

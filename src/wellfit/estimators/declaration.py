@@ -13,20 +13,10 @@ from dataclasses import replace
 from typing import Any, TypeVar, dataclass_transform
 
 from wellfit.core.errors import did_you_mean
+from wellfit.core.other_names import meant_by
 from wellfit.core.parameter import Parameter, parameter
 
 Class = TypeVar("Class", bound=type)
-
-# Names of scikit-learn's MLP, and of other libraries, by which parameters are looked for here.
-MEANT = {
-    "alpha": "l2",
-    "weight_decay": "l2",
-    "solver": "optimizer",
-    "max_iter": "epochs",
-    "learning_rate_init": "learning_rate",
-    "lr": "learning_rate",
-    "n_jobs": "n_threads",
-}
 
 _PLACEHOLDER = "        {parameters}\n"  # in a docstring, where the parameters are to stand
 
@@ -100,9 +90,11 @@ def _unknown(cls: Any, name: str, known: Mapping[str, Any]) -> str:
     outer, _, inner = name.partition("__")
     if inner and outer in cls.nested_configs:
         return f"{cls.__name__} takes {name} by set_params({name}=…), not when it is created"
-    meant = MEANT.get(name)
-    near = f"; did you mean {meant!r}?" if meant in known else did_you_mean(name, known)
-    return f"{cls.__name__} has no parameter {name!r}{near}"
+    meant = meant_by(name, known)
+    if meant is None:
+        return f"{cls.__name__} has no parameter {name!r}{did_you_mean(name, known)}"
+    how = "" if meant in known else f", by set_params({meant}=…)"
+    return f"{cls.__name__} has no parameter {name!r}; did you mean {meant!r}{how}?"
 
 
 def _signature(table: Mapping[str, Parameter]) -> inspect.Signature:

@@ -98,8 +98,9 @@ def form_of(model: Any, *, two_sided: bool = True) -> ExportSpec:
     first, *others = forms_of(model, two_sided=two_sided)
     if others:
         raise InputError(
-            f"this {type(model).__name__} averages {1 + len(others)} networks, of a fold each, "
-            "which this format can't; expected 'onnx' or 'numpy', or bagging=None"
+            f"this {type(model).__name__} predicts by the average of {1 + len(others)} networks, "
+            "which this format can't express; expected 'onnx', 'numpy' where all columns are "
+            "numbers, or a model trained with bagging=None"
         )
     return first
 

@@ -64,11 +64,10 @@ def to_keras(model: Any, path: str | os.PathLike[str]) -> list[Path]:
         InputError: something that Keras has no layer for, by name; or another ending.
         MissingExtraError: h5py isn't installed.
     """
-    target = Path(path)
+    form, target = form_of(model), Path(path)
+    form.refuse("Keras", tuple(_ENDS))
     if target.suffix not in (".keras", ".json"):
         raise InputError(f"{path} is to be read by Keras; expected a name in .keras or .json")
-    form = form_of(model)
-    form.refuse("Keras", tuple(_ENDS))
     parts, mean = wide(form.parts)
     layers = [*_layers(parts), *_end(parts, _ENDS[form.link], mean)]
     document, weights = _document(layers, inputs_of(parts)), _weights(layers)

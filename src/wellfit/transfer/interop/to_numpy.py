@@ -75,10 +75,9 @@ def to_numpy(model: Any, path: str | os.PathLike[str]) -> list[Path]:
     >>> [file.name for file in to_numpy(clf, Path(tempfile.mkdtemp()) / "net.py")]
     ['net.py']
     """
-    source = Path(path)
+    forms, writer, source = forms_of(model), _Writer(), Path(path)
     if source.suffix != ".py":
         raise InputError(f"{path} is to hold Python source; expected a name that ends in .py")
-    forms, writer = forms_of(model), _Writer()
     form, several = forms[0], len(forms) > 1
     writer.read(form)
     writer.lines += ["features, total = h, 0"] * several

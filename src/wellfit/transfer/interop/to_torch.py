@@ -142,10 +142,9 @@ def write_torch(model: Any, path: str | os.PathLike[str]) -> list[Path]:
     Raises:
         InputError: the name doesn't end in ``.py``, or as :func:`to_torch` raises.
     """
-    source = Path(path)
+    network, source = to_torch(model), Path(path)
     if source.suffix != ".py":
         raise InputError(f"{path} is to hold Python source; expected a name that ends in .py")
-    network = to_torch(model)
     own = sorted({type(m) for m in network if type(m) in _OWN}, key=lambda c: c.__name__)
     functional = any("F." in inspect.getsource(cls) for cls in own)
     modules = [f"    {_constructed(module)}," for module in network]
