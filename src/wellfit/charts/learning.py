@@ -64,6 +64,7 @@ def learning_charts(
     best_epoch: int | None = None,
     judged: str = "validation",
     names: Sequence[str] | None = None,
+    averaged: bool = False,
 ) -> list[Chart]:
     """Return a chart of each metric by epoch.
 
@@ -72,6 +73,8 @@ def learning_charts(
         best_epoch: the epoch, from 1, whose weights were kept; marked where it isn't the last.
         judged: what to call the rows that ``val_…`` is of.
         names: of which metrics; by default those of :func:`shown_metrics`.
+        averaged: whether the metrics are means of several networks. Each keeps the weights of an
+            epoch of its own, so that none is marked.
 
     >>> charts = learning_charts({"loss": [2.0, 1.0], "val_loss": [2.1, 1.4]}, best_epoch=2)
     >>> [chart.summary for chart in charts]
@@ -86,7 +89,7 @@ def learning_charts(
             for key, rows in ((name, "training"), (f"val_{name}", judged))
             if len(history.get(key, ()))
         ]
-        charts.append(metric_chart(name, lines, kept, by=by))
+        charts.append(metric_chart(name, lines, kept, by=by, averaged=averaged))
     return charts
 
 
@@ -124,6 +127,7 @@ def metric_chart(
     title: str = "",
     unit: str = "",
     by: str = "epoch",
+    averaged: bool = False,
 ) -> Chart:
     """Return a chart of lines by epoch, or by step.
 
@@ -134,11 +138,13 @@ def metric_chart(
         title: what to call it; by default the metric's title.
         unit: the y-axis' title; by default the metric's label.
         by: ``"epoch"`` or ``"step"``.
+        averaged: whether the lines are means of several networks, which have no epoch to mark.
     """
     metric = Metric.of(name)
     last = max((int(line.x[-1]) for line in lines if len(line.x)), default=1)
-    kept = int(best) if best and best < last else None
+    kept = int(best) if best and best < last and not averaged else None
     title = title or _capital(metric.title)
+    title += ", mean of several networks" if averaged else ""
     log = not metric.higher_is_better and _needs_log_axis(lines)
     y = Axis(unit or metric.label, log=log, metric=metric)
     lines = [replace(line, value=_value(line, y, kept)) for line in lines]

@@ -158,6 +158,7 @@ class RunResultDocument(TypedDict, total=False):
     best_epoch: Count
     seconds: Number
     parameters: Count
+    networks: Count
     batch_size: Count
     test_rows: Count
     test: list[Annotated[ScoreEntry, OPEN]]

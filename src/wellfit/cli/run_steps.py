@@ -101,12 +101,15 @@ def training_record(model: Model) -> dict[str, Any]:
         "best_epoch": model.best_epoch_,
         "seconds": round(training_seconds(model), 3),
         "parameters": model.n_parameters_,
+        "networks": model.network_.n_networks,
         "batch_size": model.batch_size_,
     }
 
 
 def training_seconds(model: Model) -> float:
-    """Return how long the training took; 0 without an epoch."""
+    """Return how long the training took, of all networks; 0 without an epoch."""
+    if (seconds := model.network_.record.seconds) is not None:
+        return seconds
     return float(model.history_["seconds"][-1]) if model.history_ else 0.0
 
 

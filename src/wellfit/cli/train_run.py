@@ -288,7 +288,12 @@ def _draw(
     history = model.history_
     if history:
         judged = _judged(model, source)
-        charts = learning_charts(history, best_epoch=model.best_epoch_, judged=judged)
+        charts = learning_charts(
+            history,
+            best_epoch=model.best_epoch_,
+            judged=judged,
+            averaged=model.network_.n_networks > 1,
+        )
         title, across = f"{source.data.name}: learning curve", min(len(charts), 2)
         folder.picture(CURVE, png(figure(charts, title, across=across)))
     for name, picture in evaluation.pictures(result, source):
@@ -306,9 +311,17 @@ def _print_training(model: Model, judged: str, console: Console) -> None:
     if model.history_ and not console.is_terminal:
         best = model.best_epoch_
         names = loss_and_accuracy(model.history_)
-        charts = learning_charts(model.history_, best_epoch=best, judged=judged, names=names)
+        charts = learning_charts(
+            model.history_,
+            best_epoch=best,
+            judged=judged,
+            names=names,
+            averaged=model.network_.n_networks > 1,
+        )
         console.print(Plots(charts))
     best, epochs = model.best_epoch_, spent(model.history_, model.n_epochs_)
+    count = model.network_.n_networks
+    of = f" of {count} networks" if count > 1 else ""
     # Each of several networks keeps the weights of its own best epoch.
     which = "median best" if model.bagging else "best"
     kept = "" if best == model.n_epochs_ else f", {which} {moment(model.history_, best)}"
@@ -316,7 +329,7 @@ def _print_training(model: Model, judged: str, console: Console) -> None:
         kept += f" by {title_of(stopping.monitor)}"
     console.print(
         f"\n{_ended(model.status_)} after {epochs} in {duration(training_seconds(model))}{kept}; "
-        f"{pluralize(model.n_parameters_, 'parameter')}"
+        f"{pluralize(model.n_parameters_, 'parameter')}{of}"
     )
     _print_architectures(model, console)
     console.print(

@@ -149,7 +149,9 @@ def _extras(settings: Mapping[str, Any]) -> str:
         for name, value in given.items()
     ]
     if settings.get("bagging"):
-        texts.append(f"the average of {settings['bagging']} networks")
+        others = settings.get("architectures") or ()
+        each = f" of each of {1 + len(others)} architectures" if others else ""
+        texts.append(f"the average of {settings['bagging']} networks{each}")
     return "".join(f", {item}" for item in texts)
 
 

@@ -41,7 +41,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             ``learning_rate``, ``seconds``; with ``l1`` or ``l2`` also ``objective`` and
             ``val_objective``, the losses with the penalties added), a value for each epoch.
         batch_size_: rows of a step, where ``"auto"`` chose.
-        best_epoch_: the epoch, from 1, whose weights are in use: the place in ``history_``.
+        best_epoch_: the epoch, from 1, whose weights are in use: the place in ``history_``. Of
+            several networks (``bagging``) it is the median, and ``history_`` the mean of theirs.
         n_epochs_: epochs trained; judgements, where ``eval_every`` is in steps.
         n_parameters_: numbers that were learned.
         status_: ``"finished"``, ``"early_stopped"`` or ``"interrupted"`` (Ctrl-C).

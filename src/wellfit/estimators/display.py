@@ -13,6 +13,7 @@ from wellfit.core.markup import Markup, paragraph, table
 from wellfit.core.metrics import Metric
 from wellfit.core.words import moment, pluralize, spent
 from wellfit.fitting import FittedNetwork
+from wellfit.fitting.record import TrainingRecord
 
 _SHOWN = ("loss", "val_loss", "accuracy", "val_accuracy")
 _MOST_MEMBERS = 10
@@ -42,26 +43,55 @@ def architecture_rows(network: FittedNetwork) -> tuple[list[str], list[list[str]
 def summary(network: FittedNetwork) -> str:
     """Return how a training went in a line."""
     size, record = f"{network.n_parameters:,} parameters", network.record
-    if network.n_networks > 1:
+    several = network.n_networks > 1
+    if several:
         size += f" of {network.n_networks} networks"
     epochs, best = record.n_epochs, record.best_epoch
     if not epochs:  # imported: it was trained elsewhere
         return size
     line = f"{size}, {spent(record.history, epochs)} ({record.status})"
     if best != epochs:
-        line += f", weights of {moment(record.history, best)}"
+        where = moment(record.history, best)
+        each = f", each with the weights of its own best epoch (median: {where})"
+        line += each if several else f", weights of {where}"
     # The figures of the epoch whose weights these are, not of the last one.
     shown = [
         f"{name} {Metric.of(name).format(value, more=1)}"
         for name, value in kept_metrics(network).items()
     ]
-    return f"{line}: {', '.join(shown)}" if shown else line
+    return f"{line}: {'means: ' if several else ''}{', '.join(shown)}" if shown else line
+
+
+def average_of(network: FittedNetwork) -> str:
+    """Return how many networks predict by their mean, and what they are of."""
+    folds, architectures = network.weights.members, len(network.stacks)
+    of = f", one for each of {folds} folds"
+    if architectures > 1:
+        of += f" in each of {architectures} architectures"
+    return f"the average of {network.n_networks} networks{of}"
 
 
 def kept_metrics(network: FittedNetwork) -> dict[str, float]:
-    """Return the metrics of the epoch whose weights were kept, those that there are."""
-    history, best = network.record.history, network.record.best_epoch
-    known = {name: history.get(name, ())[best - 1 : best] for name in _SHOWN if best}
+    """Return the metrics of the epoch whose weights were kept, those that there are.
+
+    Of several networks, each of which has an epoch of its own, they are means; none where only
+    their average is known, as of a model that was loaded.
+    """
+    if network.n_networks > 1:
+        records = [fold.record for fold in network.folds]
+    else:
+        records = [network.record]
+    each = [_at_best(record) for record in records]
+    return {
+        name: float(np.mean([one[name] for one in each]))
+        for name in (each[0] if each else ())
+        if all(name in one for one in each)
+    }
+
+
+def _at_best(record: TrainingRecord) -> dict[str, float]:
+    best = record.best_epoch
+    known = {name: record.history.get(name, ())[best - 1 : best] for name in _SHOWN if best}
     return {name: values[0] for name, values in known.items() if len(values)}
 
 
@@ -82,9 +112,11 @@ def members_table(members: Sequence[Any], weights: Any) -> Markup:
         rows.append(
             [place, f"{weights[place]:.3f}", record.n_epochs, record.best_epoch or "–", *figures]
         )
-    size = sum(each.weights.network.size for each in networks)
+    size = sum(each.n_parameters for each in networks)
     more = len(members) - len(rows)
-    text = f"{pluralize(len(members), 'network')}, {size:,} parameters in all"
+    count = sum(each.n_networks for each in networks)
+    of = f" of {count} networks" if count > len(members) else ""
+    text = f"{pluralize(len(members), 'member')}{of}, {size:,} parameters in all"
     below = paragraph(f"and {more:,} more" if more else "")
     return Markup(f"{paragraph(text)}{table(rows, heads)}{below}")
 

@@ -12,8 +12,9 @@ models", 2004.
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ from wellfit.fitting.history import History
 from wellfit.fitting.job import RowSplit, TrainingJob, without_exclusive_files
 from wellfit.fitting.network import FittedNetwork
 from wellfit.fitting.record import TrainingRecord
-from wellfit.fitting.runner import alike, train_group
+from wellfit.fitting.runner import JobGroup, alike, train_group
 from wellfit.fitting.selection import judge_of, selection_weights
 from wellfit.training import Result, Status, Weights
 
@@ -81,7 +82,7 @@ def run_folds(
         DivergedError: no architecture is left: a loss became infinite before any epoch was worth
             keeping.
     """
-    job, several = trials[0].jobs[0], len(trials) > 1
+    job, several, began = trials[0].jobs[0], len(trials) > 1, time.perf_counter()
     library = _judged(_trained(trials, held_out), job, held_out)
     by_name = {each.judged.name: each for each in library}
     lost = [
@@ -92,10 +93,12 @@ def run_folds(
     counting = [each for each in library if each.judged.weight]
     shares = [each.judged.weight for each in counting]
     mean = _average(counting, by_name.get(trials[0].name, library[0]))
+    record = replace(mean.record, seconds=time.perf_counter() - began)
     if Status.INTERRUPTED in {one.record.status for each in library for one in each.networks}:
-        mean = replace(mean, record=replace(mean.record, status=str(Status.INTERRUPTED)))
+        record = replace(record, status=str(Status.INTERRUPTED))
     mean = replace(
         mean,
+        record=record,
         settings=job.settings,
         split=split,
         oob=_of_all(weighted([each.oob for each in counting], shares), split),
@@ -136,10 +139,7 @@ def _trained(trials: Sequence[FoldTrainings], held_out: Sequence[Ids]) -> list[_
     """
     jobs = [job for trial in trials for job in trial.jobs]
     done: list[FittedNetwork | DivergedError | None] = [None] * len(jobs)
-    first, *others = alike(jobs)
-    # Callbacks whose files take a single training see the first, of the estimator's own networks.
-    quiet = (replace(each, jobs=tuple(map(without_exclusive_files, each.jobs))) for each in others)
-    for group in (first, *quiet):
+    for group in _told_apart(alike(jobs)):
         result, precision = train_group(group)
         for index, place in enumerate(group.places):
             done[place] = _fitted(jobs[place], result.member(index), precision)
@@ -164,6 +164,19 @@ def _trained(trials: Sequence[FoldTrainings], held_out: Sequence[Ids]) -> list[_
             stacklevel=7,
         )
     return library
+
+
+def _told_apart(groups: Sequence[JobGroup]) -> Iterator[JobGroup]:
+    """Yield the stacks with the numbers of their networks, as progress names them."""
+    total, before = sum(len(group.jobs) for group in groups), 0
+    for group in groups:
+        numbers = f"{before + 1}-{before + len(group.jobs)} of " if len(groups) > 1 else ""
+        part = f"networks {numbers}{total}" if numbers else f"{total} networks"
+        # Callbacks whose files take a single training see the first, of the estimator's own
+        # networks.
+        jobs = tuple(map(without_exclusive_files, group.jobs)) if before else group.jobs
+        yield replace(group, jobs=jobs, part=part)
+        before += len(group.jobs)
 
 
 def _fitted(job: TrainingJob, result: Result, precision: str) -> FittedNetwork | DivergedError:

@@ -58,6 +58,7 @@ class LearnedDocument(TypedDict):
     batch_size_: Count
     pretrained_: NotRequired[PretrainedDocument]
     temperature_: NotRequired[float]
+    seconds_: NotRequired[float]
 
 
 class ArchitectureDocument(TypedDict):
@@ -182,7 +183,7 @@ def document_at(snapshot: Snapshot) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def _learned(network: FittedNetwork) -> dict[str, Any]:
     learned = {f"{key}_": value for key, value in asdict(network.record).items()}
-    for name in ("pretrained_", "temperature_"):
+    for name in ("pretrained_", "temperature_", "seconds_"):
         if learned[name] is None:
             del learned[name]
     return {**learned, "n_parameters_": network.n_parameters}
@@ -265,6 +266,7 @@ def _record(learned: Mapping[str, Any]) -> TrainingRecord:
         learned["precision_"],
         learned.get("pretrained_"),
         learned.get("temperature_"),
+        learned.get("seconds_"),
     )
 
 

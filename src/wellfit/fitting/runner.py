@@ -33,10 +33,14 @@ _ROOM = 0.25  # share of the memory that stacks may take, all processes together
 
 @dataclass(frozen=True)
 class JobGroup:
-    """Jobs that share a stack, and their places in the list they come from."""
+    """Jobs that share a stack, and their places in the list they come from.
+
+    ``part`` says which these are, of all that are trained for one average.
+    """
 
     places: tuple[int, ...]
     jobs: tuple[TrainingJob, ...]
+    part: str = ""
 
     @property
     def cost(self) -> float:
@@ -161,6 +165,7 @@ def _trained(
             until=until,
             describe=partial(described, first, precision) if len(group.jobs) == 1 else None,
             group=processes,
+            part=group.part,
         )
     return result, precision
 

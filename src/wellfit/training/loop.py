@@ -16,6 +16,7 @@ from wellfit.core.digests import blake2b
 from wellfit.core.errors import InputError
 from wellfit.training.bound_stack import BoundStack
 from wellfit.training.callbacks import Callback, Decision, EpochLogs, MetricHistory, Run
+from wellfit.training.callbacks.base import combined
 from wellfit.training.checks import check_precision, numbers_in_range, same_data
 from wellfit.training.fingerprint import fingerprint
 from wellfit.training.initial import initial_weights
@@ -55,6 +56,7 @@ def train(
     until: int | None = None,
     describe: Callable[[], Mapping[str, Any]] | None = None,
     group: ProcessGroup | None = None,
+    part: str = "",
 ) -> Result:
     """Train K members together, each as if it were alone.
 
@@ -78,6 +80,7 @@ def train(
         describe: returns what a checkpoint of the only member is to say of its model.
         group: the processes that train the same members, each by its share of every batch; the
             first alone calls callbacks, and all do what these decide. By default this one alone.
+        part: which of several stacks this is, in words, for those that show the progress.
 
     Returns:
         The members' weights and how each ended. Ctrl-C ends training at the next batch and
@@ -110,7 +113,7 @@ def train(
         loop = _Loop(periods, rows, everyone, every, precision, resume, group)
         if not loop.busy:
             return loop.result()
-        loop.describe = describe
+        loop.describe, loop.part = describe, part
         return loop.run(interrupt, until, Judge(scores or {}, eval_every, val_metrics))
 
 
@@ -121,6 +124,7 @@ class _Loop:
     """
 
     describe: Callable[[], Mapping[str, Any]] | None = None
+    part: str = ""
 
     def __init__(
         self,
@@ -182,6 +186,7 @@ class _Loop:
             self.describe,
             self._periods.steps,
             self._periods.length is not None,
+            self.part,
         )
         self._stack.step_schedule.scheduled.check(bound.per_epoch)
         # Seconds of a resumed run go on from those of the run before.
@@ -282,7 +287,7 @@ class _Loop:
         finished = (logs.epoch >= self._planned) | self._converged()
         if not decisions and not (finished | diverged)[self._active].any():
             return  # the usual case; an epoch of small data takes less than a millisecond
-        keep, stop, scale = _combined(decisions, len(diverged))
+        keep, stop, scale = combined(decisions, len(diverged))
         chosen = logs.active & keep & ~diverged
         self._writer.keep(self._stack.weights, self._active, chosen, logs.epoch)
         self._rescale(np.where(logs.active, scale, 1.0))
@@ -386,14 +391,3 @@ def _spread(
     for name, values in metrics.items():
         spread[name][members] = values
     return active, spread
-
-
-def _combined(
-    decisions: Sequence[Decision], k: int
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]]:
-    """Return which members to keep and to stop, and the factors on their learning rates."""
-    keep, stop, scale = np.zeros(k, dtype=bool), np.zeros(k, dtype=bool), np.ones(k)
-    for decision in decisions:
-        # Any callback may stop or keep a member, and factors multiply.
-        keep, stop, scale = keep | decision.keep, stop | decision.stop, scale * decision.scale
-    return keep, stop, scale

@@ -72,7 +72,7 @@ class NotebookProgress:
         """Return how far it is, and how long it took or will take, in words."""
         run, passed = self._run, time.perf_counter() - self._began
         at = run.progress(max(self._epoch, 1), None) if over else self._at()
-        members = f"{pluralize(run.k, 'network')}, " if run.k > 1 else ""
+        members = f"{pluralize(run.k, 'network')}, " if run.k > 1 and not run.part else ""
         gone = self._share - self._before / max(run.epochs, 1)
         left = f", {duration(passed / gone * (1 - self._share))} left" if gone > 0 else ""
         return f"{members}{at}, {duration(passed)}{'' if over else left}"

@@ -78,14 +78,14 @@ def model_card(run: RunData, by: Sequence[str] = ()) -> str:
 
 
 def _details(run: RunData) -> Iterator[str]:
-    config, ended = run.config, run.ended
+    config = run.config
     versions = config.get("versions") or {}
     settings = config.get("settings") or {}
     pairs = {
         "model": config.get("estimator"),
         "task": run.about.get("task"),
         "target": run.about.get("target"),
-        "parameters": number(ended["parameters"]) if ended.get("parameters") else None,
+        "parameters": _parameters(run),
         "trained": str(config.get("started") or "")[:10],
         "training": _trained(run),
         "software": f"wellfit {versions['wellfit']}" if versions.get("wellfit") else None,
@@ -103,13 +103,19 @@ def _details(run: RunData) -> Iterator[str]:
     yield to_fill_in("Who developed the model, and whom to ask about it? Under which license?")
 
 
+def _parameters(run: RunData) -> str:
+    count, networks = run.ended.get("parameters"), run.ended.get("networks", 1)
+    return f"{number(count)}{f' of {networks} networks' if networks > 1 else ''}" if count else ""
+
+
 def _trained(run: RunData) -> str:
     ended = run.ended
     if not ended.get("epochs"):
         return "unfinished" if run.result is None else ""
     best = ended.get("best_epoch")
     kept = f", weights of epoch {best}" if best and best != ended["epochs"] else ""
-    if several := (run.config.get("settings") or {}).get("bagging"):
+    if run.averages:
+        several = ended.get("networks", "several")
         kept = f", {several} networks with the weights of their best epochs, the median is {best}"
     return f"{pluralize(ended['epochs'], 'epoch')}{kept} ({ended.get('status', '')})"
 

@@ -30,7 +30,7 @@ def curve_plots(run: RunData) -> Iterator[Plot]:
     if by == "step" and kept:
         kept = next((row["step"] for row in rows if row["epoch"] == kept), None)
     for name in row_metrics(rows):
-        yield curve_plot(name, row_curves(rows, name), kept, by=by)
+        yield curve_plot(name, row_curves(rows, name), kept, by=by, averaged=run.averages)
 
 
 def held_out(
@@ -56,9 +56,10 @@ def curve_plot(
     title: str = "",
     unit: str = "",
     by: str = "epoch",
+    averaged: bool = False,
 ) -> Plot:
     """Return a plot of curves by epoch, with a mark at the epoch whose weights were kept."""
-    chart = metric_chart(name, lines, kept, title=title, unit=unit, by=by)
+    chart = metric_chart(name, lines, kept, title=title, unit=unit, by=by, averaged=averaged)
     noisy = any(line.smooth for line in lines) and name != "learning_rate"
     return Plot(chart, curve_table(chart.lines, chart), ("log", "smooth") if noisy else ("log",))
 

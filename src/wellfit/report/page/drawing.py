@@ -15,8 +15,13 @@ _TOP = 14
 _LEAST = 34 / _TALL  # of a layer of no units: a line of text fits
 
 
-def network_drawing(network: Network) -> Drawing:
-    """Return a drawing of the layers from left to right, as tall as they are wide."""
+def network_drawing(network: Network, count: int = 1) -> Drawing:
+    """Return a drawing of the layers from left to right, as tall as they are wide.
+
+    Args:
+        network: the network.
+        count: of how many that predict by their mean it is the first.
+    """
     groups = grouped(network)
     width = len(groups) * (_BOX + _GAP) - _GAP + 4
     most = max(len(group.lines) for group in groups)
@@ -27,6 +32,8 @@ def network_drawing(network: Network) -> Drawing:
         parts += _box(place, group, tall)
     text = "; ".join(f"{g.title}: {', '.join(g.lines)}" for g in groups)
     title = f"The network: {network.size:,} parameters"
+    if count > 1:
+        title = f"The first of {count} networks: {network.size:,} parameters"
     svg = (
         f'<svg class="network" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'role="img" aria-label="{escape(f"{title}. {text}")}">{"".join(parts)}</svg>'
@@ -34,8 +41,8 @@ def network_drawing(network: Network) -> Drawing:
     return Drawing(title, svg)
 
 
-def network_table(network: Network) -> TableBlock:
-    """Return every layer with its size and settings."""
+def network_table(network: Network, count: int = 1) -> TableBlock:
+    """Return every layer with its size and settings; for ``count`` see :func:`network_drawing`."""
     rows = []
     widths, blocks = network.widths[1:], network.parameters.shapes
     for place, (layer, units, block) in enumerate(
@@ -44,7 +51,10 @@ def network_table(network: Network) -> TableBlock:
         size = block.rows * block.columns
         rows.append([f"{place}", layer_label(layer), f"{units:,}", f"{size:,}" if size else "–"])
     return TableBlock(
-        ["layer", "kind", "outputs", "parameters"], rows, title="Layers", figures=False
+        ["layer", "kind", "outputs", "parameters"],
+        rows,
+        title="Layers" if count == 1 else f"Layers of the first of {count} networks",
+        figures=False,
     )
 
 

@@ -68,6 +68,11 @@ class RunData:
         """The result; empty if the run is unfinished."""
         return self.result or {}
 
+    @property
+    def averages(self) -> bool:
+        """Whether several networks were trained side by side: the metrics are their means."""
+        return bool((self.config.get("settings") or {}).get("bagging"))
+
     @cached_property
     def test_predictions(self) -> TestPredictions | None:
         """The model's predictions on the test set; None if either is missing."""

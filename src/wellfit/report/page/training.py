@@ -8,7 +8,7 @@ from typing import Any
 
 from wellfit.core.words import moment, spent
 from wellfit.diagnose.verdicts.result import missing
-from wellfit.estimators.display import architecture_rows
+from wellfit.estimators.display import architecture_rows, average_of
 from wellfit.report.page.blocks import (
     Block,
     Code,
@@ -93,7 +93,13 @@ def summary_blocks(run: RunData) -> Iterator[Block]:
         yield Prose(weighing(run.ended["weighted_by"]))
     yield from evidence(verdict)
     if run.model is not None and hasattr(run.model, "network_"):
-        yield network_drawing(run.model.network_.weights.network)
+        network = run.model.network_
+        if network.n_networks > 1:
+            yield Prose(
+                f"The model is {average_of(network)}. Each has the weights of its own best epoch. "
+                "Layers, weights and embeddings are shown of the first."
+            )
+        yield network_drawing(network.weights.network, network.n_networks)
 
 
 def _figures(run: RunData) -> Iterator[KeyFigure]:
@@ -106,13 +112,15 @@ def _figures(run: RunData) -> Iterator[KeyFigure]:
     best, history = ended.get("best_epoch"), _steps(run)
     kept = str(ended.get("status", ""))
     if best and best != epochs:
-        kept = f"best {moment(history, best)}"
+        kept = f"{'median best' if run.averages else 'best'} {moment(history, best)}"
     count, unit = spent(history, epochs).split()
     yield KeyFigure(unit if unit.endswith("s") else f"{unit}s", count, kept)
     seconds = ended.get("seconds", run.metrics[-1].get("seconds") if run.metrics else None)
     yield KeyFigure("training time", "–" if seconds is None else f"{seconds:,.1f} s")
     if ended.get("parameters"):
-        yield KeyFigure("parameters", number(ended["parameters"]))
+        count = ended.get("networks", 1)
+        of = f"of {count} networks" if count > 1 else ""
+        yield KeyFigure("parameters", number(ended["parameters"]), of)
 
 
 def _steps(run: RunData) -> dict[str, list[float]]:
@@ -248,7 +256,8 @@ def run_blocks(run: RunData) -> Iterator[Block]:
             "Command to resume the run", shlex.join(["wellfit", command, "--resume", run.folder])
         )
     if run.model is not None and hasattr(run.model, "network_"):
-        yield network_table(run.model.network_.weights.network)
+        network = run.model.network_
+        yield network_table(network.weights.network, network.n_networks)
     settings = config.get("settings") or {}
     rows = [[key, setting(value)] for key, value in settings.items()]
     yield TableBlock(["parameter", "value"], rows, title="Settings", figures=False)

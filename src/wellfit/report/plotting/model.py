@@ -78,7 +78,10 @@ class ModelPlots:
                 f"this {type(model).__name__} has no training history: it was loaded or imported"
             )
         if members == [model]:
-            charts = learning_charts(model.history_, best_epoch=model.best_epoch_)
+            several = model.network_.n_networks > 1
+            charts = learning_charts(
+                model.history_, best_epoch=model.best_epoch_, averaged=several
+            )
         else:
             charts = [member_chart(name, histories) for name in shown_metrics(histories[0])]
         panels = several(ax, (1, len(charts)), len(charts), (5.2, 4.0))

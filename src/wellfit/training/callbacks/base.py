@@ -38,7 +38,8 @@ class Run:
     Where members are judged ``in_steps``, an epoch is so many steps, and the last may have fewer;
     ``steps`` are those of the whole run, 0 where nobody knows.
     ``view`` looks at the members during the whole run. ``describe``, where it is known, returns
-    what the only member is the training of, as plain data and arrays.
+    what the only member is the training of, as plain data and arrays. ``part`` says which networks
+    these are, of several that are trained one stack after another for one average.
     """
 
     members: Sequence[Member]
@@ -50,6 +51,7 @@ class Run:
     describe: Callable[[], Mapping[str, Any]] | None = None
     steps: int = 0
     in_steps: bool = False
+    part: str = ""
 
     def progress(self, epoch: int, done: int | None = None) -> str:
         """Return how far the run is: in an epoch, from 1, of which so many steps are done.
@@ -58,11 +60,14 @@ class Run:
         'epoch 2/3'
         >>> Run([], 3, 500, 0, True, steps=1201, in_steps=True).progress(3)
         'step 1,201/1,201'
+        >>> Run([], 3, 500, 0, True, part="networks 9-16 of 16").progress(2)
+        'networks 9-16 of 16, epoch 2/3'
         """
+        part = f"{self.part}, " if self.part else ""
         if not self.in_steps:
-            return f"epoch {epoch}/{self.epochs}"
+            return f"{part}epoch {epoch}/{self.epochs}"
         step = (epoch - 1) * self.per_epoch + (self.per_epoch if done is None else done)
-        return f"step {min(step, self.steps):,}/{self.steps:,}"
+        return f"{part}step {min(step, self.steps):,}/{self.steps:,}"
 
     def is_new(self, state: State) -> bool:
         """Return whether a callback with this state sees the beginning of the run."""
@@ -131,6 +136,17 @@ class Decision:
     stop: Mask | bool = False
     keep: Mask | bool = False
     scale: NDArray[np.float64] | float = 1.0
+
+
+def combined(
+    decisions: Sequence[Decision], k: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float64]]:
+    """Return which of ``k`` members to keep and to stop, and the factors on their rates (k,)."""
+    keep, stop, scale = np.zeros(k, dtype=bool), np.zeros(k, dtype=bool), np.ones(k)
+    for decision in decisions:
+        # Any callback may stop or keep a member, and factors multiply.
+        keep, stop, scale = keep | decision.keep, stop | decision.stop, scale * decision.scale
+    return keep, stop, scale
 
 
 class Callback(Config, family="callback"):
