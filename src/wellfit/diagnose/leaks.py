@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from wellfit.diagnose.alone import Halves, Single
 from wellfit.diagnose.base import Check, Finding, Outcome
 from wellfit.diagnose.context import SAMPLE, CheckContext
 from wellfit.diagnose.formulas import formula_of
+from wellfit.diagnose.order import RowOrder
 from wellfit.fitting import ClassTargets
 
 _NAMED = 3  # columns that a sentence names
@@ -36,7 +37,9 @@ class LeakingColumns(Check, name="leaking_columns"):
     also compared with each column by correlation, and with the sums, differences, products and
     ratios of two columns.
 
-    A table of one column isn't judged: there is nothing else to predict the target from.
+    A table of one column isn't judged: there is nothing else to predict the target from. Nor is
+    the time in whose order the rows stand, where neighbours have targets that are alike: that is
+    what ``row_order`` warns of.
     """
 
     action: ClassVar[str] = "predicted the target from each column alone"
@@ -67,13 +70,22 @@ class LeakingColumns(Check, name="leaking_columns"):
             return self.finding(Outcome.FAIL, observed, _ADVICE, score=1.0)
         found = [(one, _singles(table, one)) for one in targets]
         halves, singles = max(found, key=lambda pair: max(single.score for single in pair[1]))
-        return self._found(table, halves, singles)
+        return self._found(table, halves, singles, RowOrder().columns(context))
 
     def _found(
-        self, table: pd.DataFrame, halves: Halves, singles: Sequence[Single]
+        self,
+        table: pd.DataFrame,
+        halves: Halves,
+        singles: Sequence[Single],
+        ordering: Mapping[str, str],
     ) -> Finding | None:
         ranked = sorted(range(len(singles)), key=lambda at: -singles[at].score)
         grades = [self._grade(single, halves) for single in singles]
+        for at, name in enumerate(map(str, table.columns)):
+            # A number that determines the target is one that the network mustn't have, even where
+            # it numbers the rows: of these, data may have been sorted by their target.
+            if ordering.get(name) == "date" or (name in ordering and grades[at] != Outcome.FAIL):
+                grades[at] = Outcome.PASS
         bad = [at for at in ranked if grades[at] is not Outcome.PASS]
         if not any(single.shown for single in singles):
             return None  # classes are too rare

@@ -18,6 +18,7 @@ from wellfit.preprocessing.columns import kind_of
 
 _MOST = 200  # columns looked at
 _FEWEST = 20  # rows, and distinct values of what orders them
+_PRESENT = 0.5  # share of the rows that have a value in what orders them
 _DENSE = 3  # times the number of rows that running numbers may span
 
 # Parts of a calendar, from the longest; a column's name has one of these words in it.
@@ -71,13 +72,7 @@ class RowOrder(Check, name="row_order"):
         """Warn of the columns by name."""
         if not _readable(context):
             return None
-        table = context.columns.iloc[:, :_MOST]
-        place = _original(table.index)
-        found = [
-            one
-            for one in _orders(table.iloc[place], context.targets[place])
-            if one.sorted or self._alike(one)
-        ]
+        found = self._found(context)
         if not found:
             return self.finding(Outcome.PASS, "no column orders the rows", columns=0)
         first = max(found, key=lambda one: (one.what != "number", one.sorted, one.likeness))
@@ -85,6 +80,23 @@ class RowOrder(Check, name="row_order"):
         also = f" (also {', '.join(map(repr, dict.fromkeys(others)))})" if others else ""
         text, advice = self._observed(first, also)
         return self.finding(Outcome.WARN, text, advice, likeness=first.likeness)
+
+    def columns(self, context: CheckContext) -> dict[str, str]:
+        """Return the single columns in whose order neighbours' targets are alike, and their kind.
+
+        A column like that predicts the target by itself, and is no leak for that.
+        """
+        if not _readable(context):
+            return {}
+        found = [one for one in self._found(context) if one.sorted and self._alike(one)]
+        return {one.names[0]: one.what for one in found if len(one.names) == 1}
+
+    def _found(self, context: CheckContext) -> list[Order]:
+        """Return the orders that matter."""
+        table = context.columns.iloc[:, :_MOST]
+        place = _original(table.index)
+        every = _orders(table.iloc[place], context.targets[place])
+        return [one for one in every if one.sorted or self._alike(one)]
 
     def _alike(self, one: Order) -> bool:
         return one.likeness > self.alike and one.surprise > self.errors
@@ -205,6 +217,8 @@ def _by_column(column: pd.Series[Any], what: str, y: NDArray[Any]) -> Iterator[O
         return
     if not len(known):
         return
+    if len(known) < _PRESENT * len(values):
+        return  # where most are missing, whether a value is there says more than its order
     if len(known) < len(values):
         values = np.where(np.isnan(values), np.nanmin(values) - 1, values)
     inorder = _sorted(values)

@@ -109,11 +109,11 @@ def _beside(
 ) -> Baseline:
     own = metric.errors(y, predicted)
     saved = errors - own
-    return Baseline(name, float(1 - own.mean()), *_difference(saved, metric.is_share))
+    return Baseline(name, float(1 - own.mean()), *difference(saved, metric.is_share))
 
 
-def _difference(saved: Values, is_share: bool) -> tuple[float, float]:
-    """Return the mean difference of errors, and its standard error.
+def difference(saved: Values, is_share: bool) -> tuple[float, float]:
+    """Return the mean difference of rows' errors (N,), and its standard error.
 
     Where rows are right or wrong, half a row more is counted on which only the one is right, and
     half a row on which only the other is: few rows that differ don't make a difference certain.

@@ -96,8 +96,10 @@ class NoSkill(Diagnosis, name="no_skill"):
     """On unseen rows it is no better than a baseline that uses no column.
 
     Below the baseline's score (R² below 0, accuracy below the majority class's) or above its
-    loss it is always called so; else where the loss is hardly lower, and neither score nor loss is
-    better beyond chance.
+    loss it is called so, unless the loss is clearly lower than the baseline's and the score is no
+    further below than chance explains: where one class is common, few rows cross the threshold,
+    and the probabilities tell more than the classes. Else it is where the loss is hardly lower,
+    and neither score nor loss is better beyond chance.
     """
 
     rank: ClassVar[int] = 8
@@ -121,7 +123,9 @@ class NoSkill(Diagnosis, name="no_skill"):
             texts = [f"the loss on {training.kind} rows is {share} of the baseline's"]
         if scores is not None and scores.unseen is not None and constant is not None:
             floor = constant.score if Metric.of(scores.metric).is_share else 0.0
-            below = below or scores.unseen < max(floor, constant.score)
+            lower = scores.unseen < max(floor, constant.score)
+            by_chance = constant.better <= _ONE_SIDED * constant.error
+            below = below or (lower and not (by_chance and _has_lower_loss(training)))
             texts = [scores.pair, scores.compared, *texts]
         return self.finding(
             Outcome.WARN if below or _is_absent(training) else Outcome.PASS,
@@ -258,7 +262,12 @@ def _judging_rows(training: Training) -> int:
 
 def _is_shown(training: Training) -> bool:
     """Return whether score or loss is better than the baseline's beyond chance."""
-    constant, gain = training.scores.constant if training.scores else None, training.gain
+    constant = training.scores.constant if training.scores else None
     by_score = constant is not None and -constant.better > _ONE_SIDED * constant.error
-    by_loss = gain is not None and gain.value > _ONE_SIDED * gain.error
-    return by_score or by_loss
+    return by_score or _has_lower_loss(training)
+
+
+def _has_lower_loss(training: Training) -> bool:
+    """Return whether the loss is lower than the baseline's beyond chance."""
+    gain = training.gain
+    return gain is not None and gain.value > _ONE_SIDED * gain.error

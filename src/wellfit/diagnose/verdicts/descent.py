@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from wellfit.core.hyper import hyper
-from wellfit.core.words import percent
+from wellfit.core.words import percent, pluralize
 from wellfit.diagnose.base import Finding, Outcome, graded
 from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
 from wellfit.diagnose.verdicts.curves import Curve, noise, rise, trend
@@ -202,7 +202,8 @@ class StillImproving(Diagnosis, name="still_improving"):
     """Training ended while the loss still fell; on validation rows, where there are any.
 
     The fall of the last third, by the median of all slopes, is extrapolated for as long again, and
-    compared with the baseline's loss and with the epochs' noise.
+    compared with the baseline's loss and with the epochs' noise. The curve of a few validation
+    rows may fall for these alone, however smoothly: then nothing is called so.
     """
 
     rank: ClassVar[int] = 6
@@ -217,6 +218,7 @@ class StillImproving(Diagnosis, name="still_improving"):
     action: ClassVar[str] = "extrapolated the last third of the curve for as long again"
 
     most: float = hyper("fall, as a share of the baseline's loss", default=0.1, low=0)
+    rows: int = hyper("validation rows whose fall shows that of others", default=30, low=1)
 
     def examine(self, training: Training) -> Finding | None:
         """Warn where a large fall is still to come."""
@@ -234,10 +236,14 @@ class StillImproving(Diagnosis, name="still_improving"):
         sure = found.least > 0 and found.fall > noise(values[last:])
         stopped = training.status == "early_stopped"
         kind = "validation" if unseen else "training"
+        count = training.validation_rows if unseen else None
+        few = count is not None and count < self.rows
+        ill = sure and more > self.most and not stopped and not few
         return self.finding(
-            Outcome.WARN if sure and more > self.most and not stopped else Outcome.PASS,
+            Outcome.WARN if ill else Outcome.PASS,
             f"extrapolating the last epochs, the {kind} loss would fall by a further "
-            f"{percent(max(more, 0))} of the baseline's loss",
+            f"{percent(max(more, 0))} of the baseline's loss"
+            + (f", on {pluralize(count or 0, 'row')} only" if few else ""),
             "train for longer",
             more=more,
         )

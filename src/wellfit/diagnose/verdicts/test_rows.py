@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Suggestion
+from wellfit.diagnose.verdicts.baselines import difference
 from wellfit.diagnose.verdicts.measured import metric_of
 from wellfit.diagnose.verdicts.result import Verdict
-from wellfit.diagnose.verdicts.scores import LEAST, Mean, RowMetric
+from wellfit.diagnose.verdicts.scores import BEATEN, LEAST, Mean, RowMetric
 from wellfit.diagnose.verdicts.training import WIDE, is_wide
 from wellfit.estimators.base import BaseMLP
 
@@ -25,8 +26,8 @@ def with_test_rows(
     """Return a verdict that isn't "well fit" where the test rows contradict it.
 
     They do where the score on them is lower than on validation rows beyond chance and by much,
-    or below the baseline's though all seemed well: then they are of another kind than the rows it
-    was fitted to, whatever else the verdict says.
+    or below the baseline's beyond chance though all seemed well: then they are of another kind
+    than the rows it was fitted to, whatever else the verdict says.
 
     Args:
         verdict: on validation rows.
@@ -38,14 +39,17 @@ def with_test_rows(
     if len(y) < 2:
         return verdict
     metric = metric_of(model, model.network_.targets.loss)
-    test = metric.score(metric.errors(y, predicted))
-    floor = metric.score(metric.errors(y, np.broadcast_to(constant, y.shape))).value
+    own, theirs = (
+        metric.errors(y, each) for each in (predicted, np.broadcast_to(constant, y.shape))
+    )
+    test, floor = metric.score(own), metric.score(theirs).value
+    lead, chance = difference(own - theirs, metric.is_share)
     known = verdict.scores.unseen if verdict.scores else None
     error = verdict.scores.error if verdict.scores else 0.0
     gap = Mean((known or 0.0) - test.value, float(np.hypot(error, test.error)), test.rows)
     far = known is not None and is_wide(gap)
     well = verdict.name in _WELL
-    low = test.value < floor or (gap.value >= WIDE and test.value < floor + LEAST)
+    low = lead > BEATEN * chance or (gap.value >= WIDE and test.value < floor + LEAST)
     if not (far or (well and low)):
         return verdict
     finding = _finding(metric, test, floor, verdict)

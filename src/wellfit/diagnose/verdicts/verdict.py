@@ -12,7 +12,7 @@ from wellfit.core import registry
 from wellfit.core.errors import DataError
 from wellfit.core.fitted import require_fitted
 from wellfit.core.hyper import resolve
-from wellfit.core.words import pluralize
+from wellfit.core.words import percent, pluralize
 from wellfit.diagnose.base import Finding, Outcome
 from wellfit.diagnose.verdicts.base import Diagnosis, Suggestion
 from wellfit.diagnose.verdicts.data import findings_of, with_data
@@ -201,6 +201,10 @@ def _healthy(training: Training) -> tuple[str, str]:
     text = f"loss {seen.value:.3g} on training rows, {unseen.value:.3g} on unseen rows"
     if scores is not None and scores.unseen is not None:
         text = f"{scores.pair}; {scores.compared}" if scores.compared else scores.pair
+        constant, gain = scores.constant, training.gain
+        if constant is not None and gain is not None and scores.unseen <= constant.score:
+            share = percent(1 - gain.value / training.chance, 0)
+            text += f"; by its loss it is better, {share} of the {constant.name} baseline's"
     return "well_fit", f"Well fit: {text}."
 
 
