@@ -78,9 +78,10 @@ class ModelPlots:
                 f"this {type(model).__name__} has no training history: it was loaded or imported"
             )
         if members == [model]:
-            several = model.network_.n_networks > 1
             charts = learning_charts(
-                model.history_, best_epoch=model.best_epoch_, averaged=several
+                model.history_,
+                best_epoch=model.best_epoch_,
+                averaged=model.network_.n_networks > 1,
             )
         else:
             charts = [member_chart(name, histories) for name in shown_metrics(histories[0])]
