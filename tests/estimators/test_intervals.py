@@ -62,6 +62,24 @@ def test_intervals_hold_the_share_of_new_rows_that_was_asked_for(params):
         assert coverage(found, Y[800:]) == pytest.approx(level, abs=0.13 if level < 0.9 else 0.1)
 
 
+@pytest.mark.parametrize(
+    ("activation", "scale", "low", "high"),
+    [("sigmoid", 1, 0.0, 1.0), ("relu", 1, 0.0, np.inf), ("tanh", 2, -1.0, 1.0)],
+)
+def test_no_bound_lies_beyond_what_the_output_activation_puts_out(
+    activation, scale, low, high, tmp_path
+):
+    y = low + scale * (X[:200, 1] + RNG.normal(size=200) > 0)
+    loose = regressor(epochs=4, loss="squared_error")
+    model = clone(loose).set_params(output_activation=activation).fit(X[:200], y)
+    found = model.predict_interval(X[200:], 0.95)
+    assert found.min() == pytest.approx(low)
+    assert found.max() <= high
+    again = load_model(model.save(tmp_path / "model"))
+    np.testing.assert_array_equal(again.predict_interval(X[200:], 0.95), found)
+    assert loose.fit(X[:200], y).predict_interval(X[200:], 0.95).min() < low
+
+
 def test_intervals_are_wide_where_the_target_is_noisy():
     model = regressor(learning_rate=0.01, validation_fraction=0.1).fit(X[:800], Y[:800])
     assert isinstance(model.network_.targets.loss, MeanAndQuantiles)

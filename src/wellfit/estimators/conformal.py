@@ -20,7 +20,7 @@ from wellfit.fitting.conformal import (
     SetScores,
     check_level,
 )
-from wellfit.fitting.conformalizing import estimates, scores_of
+from wellfit.fitting.conformalizing import estimates, limits_of, scores_of
 from wellfit.fitting.conformalizing import levels_of as estimated_levels
 from wellfit.fitting.validation import validate_features
 
@@ -41,6 +41,7 @@ class ConformalModel:
             of numbers, (n_samples, n_classes) of classes.
         scored: returns the estimates (n_networks, n_samples, …) of the networks that were scored.
         keep: lets the model have other scores.
+        networks: that predict; their outputs bound the targets.
     """
 
     targets: TargetEncoder
@@ -49,6 +50,13 @@ class ConformalModel:
     estimates: Callable[[Any], NDArray[Any]]
     scored: Callable[[Any], NDArray[Any]]
     keep: Callable[[Scores], None]
+    networks: Sequence[FittedNetwork]
+
+    @property
+    def limits(self) -> NDArray[np.float64]:
+        """The least and the largest number (2, n_targets) that a target may be."""
+        low, high = np.stack([limits_of(each) for each in self.networks], axis=1)
+        return np.stack([low.min(axis=0), high.max(axis=0)])
 
 
 @singledispatch
@@ -75,7 +83,7 @@ def conformal_model(model: Any) -> ConformalModel:
     def keep(found: Scores) -> None:
         model.network_ = replace(network, conformal=found)
 
-    return ConformalModel(targets, estimated_levels(targets), known, mean, scored, keep)
+    return ConformalModel(targets, estimated_levels(targets), known, mean, scored, keep, [network])
 
 
 class Elsewhere:
@@ -99,7 +107,8 @@ def predict_interval(model: Any, X: Any, level: float = 0.9) -> NDArray[np.float
     """Return intervals, in y's units, that hold the targets of a share ``level`` of new rows.
 
     That is guaranteed on average over rows drawn like those that calibrated the intervals,
-    whatever the network: conformal prediction. Rows of another kind have no guarantee.
+    whatever the network: conformal prediction. Rows of another kind have no guarantee. No bound
+    lies beyond what ``output_activation`` puts out, nor below the least target of the loss.
 
     Args:
         model: the fitted regressor.
@@ -138,9 +147,9 @@ def intervals_at(model: Any, X: Any, levels: Sequence[float]) -> list[NDArray[np
     if not isinstance(known, IntervalScores):
         raise InputError(_uncalibrated(model, "intervals"))
     assert isinstance(targets, NumberTargets)
-    estimated, lowest = view.scored(X), targets.loss.lowest_target
-    # No target lies below, so that nothing is lost where a bound doesn't either.
-    found = [np.maximum(known.interval(estimated, share), lowest) for share in shares]
+    estimated, (low, high) = view.scored(X), view.limits[..., np.newaxis]
+    # No target lies beyond, so that nothing is lost where a bound doesn't either.
+    found = [np.clip(known.interval(estimated, share), low, high) for share in shares]
     return [each[:, 0] for each in found] if targets.flat else found
 
 

@@ -15,6 +15,7 @@ from wellfit.fitting.conformal import IntervalScores, SetScores
 from wellfit.fitting.job import TrainingJob
 from wellfit.fitting.network import FittedNetwork
 from wellfit.fitting.targets import ClassTargets, NumberTargets, TargetEncoder
+from wellfit.nn import Activate, SubmodelMean
 
 
 def conformalized(network: FittedNetwork, job: TrainingJob) -> FittedNetwork:
@@ -76,6 +77,25 @@ def scores(
 def levels_of(targets: TargetEncoder) -> tuple[float, ...]:
     """Return the quantiles that a network estimates; none of classes."""
     return targets.loss.levels() if isinstance(targets, NumberTargets) else ()
+
+
+def limits_of(network: FittedNetwork) -> NDArray[np.float64]:
+    """Return the least and the largest number (2, n_targets) that a network's targets may be.
+
+    Where its outputs run through an activation, no target lies beyond what that puts out; nor
+    does one below the least that the loss is defined for.
+    """
+    targets = network.targets
+    assert isinstance(targets, NumberTargets)
+    limits = np.tile([[targets.loss.lowest_target], [np.inf]], targets.n_targets)
+    layers = [
+        each for each in network.weights.network.layers if not isinstance(each, SubmodelMean)
+    ]
+    if not layers or not isinstance(layers[-1], Activate):
+        return limits
+    ends = np.array(layers[-1].activation.limits)[:, np.newaxis]
+    low, high = targets.scale.inverse_transform(np.tile(ends, targets.n_targets))
+    return np.stack([np.maximum(limits[0], low), np.minimum(limits[1], high)])
 
 
 def estimates(targets: TargetEncoder, outputs: NDArray[np.floating]) -> NDArray[Any]:

@@ -48,7 +48,8 @@ def view_of(ensemble: Any) -> ConformalModel:
         ensemble.conformal_ = found
 
     known = getattr(ensemble, "conformal_", None)
-    return ConformalModel(encoders[0], levels, known, mean, scored, keep)
+    networks = [member.network_ for member in ensemble.estimators_]
+    return ConformalModel(encoders[0], levels, known, mean, scored, keep, networks)
 
 
 def common_levels(members: Sequence[BaseMLP]) -> tuple[float, ...]:
