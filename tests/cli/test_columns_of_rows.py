@@ -153,7 +153,7 @@ def test_test_scores_are_weighted_and_say_so(sales: pd.DataFrame, wellfit: Wellf
         *TRAIN, "--weights", "weight", "--scoring", "neg_calibration_error", "--run", "run"
     )
     assert done.exit_code == 0, done.output
-    assert "Scores count each row by its weight in 'weight'" in done.output
+    assert "Scores and coverage count each row by its weight in 'weight'" in done.output
     result = json.loads(Path("run/result.json").read_text())
     source = open_source(asked(weights="weight"))
     right = load_model("run/model").predict(source.data.X_test) == source.data.y_test

@@ -1,6 +1,7 @@
 """What intervals and sets of a training held of the test rows: printed, kept, in the card."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from wellfit import load_model
 from wellfit.cli.evaluation import class_table
+from wellfit.report import coverage
 from wellfit.report.coverage import Coverage
 from wellfit.report.scores import Predictions, class_scores
 from wellfit.report.scores.intervals import wilson
@@ -48,6 +50,41 @@ def test_a_calibrated_training_shows_its_coverage(here, wellfit, target, of):
     card = (here / "run" / "MODEL_CARD.md").read_text()
     assert f"Prediction {of} are calibrated" in card
     assert f"| 90 % | {100 * share:.1f} % | {100 * one['low']:.1f} % to" in card
+
+
+def test_weights_count_rows_in_shares_and_sizes_and_leave_the_interval_wider():
+    model = SimpleNamespace()
+    weight = np.array([3.0, 1.0, 1.0, 1.0])
+    bounds = np.array([[0.0, 1.0], [0.0, 3.0], [0.0, 1.0], [0.0, 1.0]])
+    y = np.array([2.0, 1.0, 0.5, 0.5])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coverage, "levels_of", lambda model: [0.5])
+        patch.setattr(coverage, "intervals_at", lambda model, X, levels: [bounds])
+        weighted = Coverage.of_intervals(model, y, y, weight)
+        sets = np.array([[True, True], [True, False], [True, False], [True, False]])
+        patch.setattr(coverage, "sets_at", lambda model, X, levels: [sets])
+        of_sets = Coverage.of_sets(model, y, np.array([1, 0, 0, 1]), weight)
+    (one,), (other,) = (each.plain()["levels"] for each in (weighted, of_sets))
+    assert (one["share"], one["size"]) == (0.5, [8 / 6])
+    assert (other["share"], other["size"]) == (5 / 6, [9 / 6])
+    assert (one["low"], one["high"]) == pytest.approx(wilson(0.5 * 3, 3)[:2])  # 6² / (3² + 3)
+    assert weighted.chart.marks[1].errors[0] == pytest.approx([0.5 - one["low"]])
+
+
+def test_a_training_with_weights_shows_weighted_coverage(here, wellfit):
+    table = pd.read_csv("adult.csv").assign(w=np.where(np.arange(120) % 3, 0.2, 5.0))
+    table[:80].to_csv("adult.csv", index=False)
+    table[80:].to_csv("test.csv", index=False)
+    given = ("--target", "pay", "--test", "test.csv", "--weights", "w")
+    done = wellfit("train", "adult.csv", *given, *WORDS)
+    assert done.exit_code == 0, done.output
+    low, high = (
+        load_model("run/model").predict_interval(table[80:].drop(columns=["pay", "w"]), 0.5).T
+    )
+    held = (low <= table["pay"][80:]) & (table["pay"][80:] <= high)
+    (one, *_) = json.loads((here / "run" / "result.json").read_text())["coverage"]["levels"]
+    assert one["share"] == pytest.approx(np.average(held, weights=table["w"][80:]))
+    assert one["share"] != held.mean()
 
 
 def test_targets_have_widths_of_their_own():

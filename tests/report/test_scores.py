@@ -7,6 +7,7 @@ import pytest
 from sklearn import metrics
 
 from wellfit.report import Score, classification_scores, confusion, regression_scores
+from wellfit.report.scores import Predictions, all_scores, class_scores, label_names
 
 RNG = np.random.default_rng(0)
 
@@ -124,7 +125,24 @@ def test_confusions_are_counted_as_scikit_learn_counts_them(
     np.testing.assert_array_equal(counts, metrics.confusion_matrix(y, predicted))
 
 
-def test_classes_that_only_the_truth_has_come_last() -> None:
-    names, counts = confusion(["z", "a"], ["b", "a"], ["a", "b"])
-    assert names == ["a", "b", "z"]
-    assert counts.tolist() == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]
+def test_classes_that_only_the_truth_has_stand_where_people_look_for_them() -> None:
+    names, counts = confusion([10, 8], [12, 8], [8, 12])
+    assert names == [8, 10, 12]
+    assert counts.tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 0]]
+    chances = np.array([[0.2, 0.8], [0.9, 0.1]])
+    predictions = Predictions(np.array([10, 8]), np.array([12, 8]), chances, np.array([8, 12]))
+    found = class_scores(predictions, map(str, label_names(predictions)))
+    assert [each.name for each in found] == ["8", "10", "12"]
+    assert [each.rows for each in found] == [1, 1, 0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_scores_of_classes_without_a_row_are_dashes_and_warn_of_nothing() -> None:
+    chances = np.array([[0.5, 0.1, 0.4], [0.6, 0.1, 0.3], [0.2, 0.2, 0.6]])
+    for weight in (None, np.array([1.0, 2.0, 0.0])):
+        y, predicted = np.array(["a", "a", "c"]), np.array(["a", "a", "c"])
+        predictions = Predictions(y, predicted, chances, np.array(["a", "b", "c"]), weight)
+        absent = class_scores(predictions, "abc")[1]
+        assert [score.text for score in absent.scores] == ["–", "–", "–"]
+        found = by_name(all_scores(predictions, ["roc_auc_ovr", "matthews_corrcoef"]))
+        assert found["roc_auc_ovr"].text == "–"

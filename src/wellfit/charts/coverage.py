@@ -15,7 +15,13 @@ _USUAL = 0.9  # the level that most ask for
 _SETS = " The likeliest class is in every set: no coverage is below the accuracy."
 
 
-def coverage_chart(levels: Sequence[float], held: Sequence[float], rows: int, of: str) -> Chart:
+def coverage_chart(
+    levels: Sequence[float],
+    held: Sequence[float],
+    rows: int,
+    of: str,
+    effective: float | None = None,
+) -> Chart:
     """Return the share of rows that intervals or sets hold, by the level asked for.
 
     Args:
@@ -23,9 +29,10 @@ def coverage_chart(levels: Sequence[float], held: Sequence[float], rows: int, of
         held: (n,) shares of the rows.
         rows: how many rows there are.
         of: ``"intervals"`` or ``"sets"``.
+        effective: how many rows alike would leave the shares as uncertain; ``rows`` by default.
     """
     shares, asked = floats(held), floats(levels)
-    low, high = wilson(shares, np.full(len(shares), rows))
+    low, high = wilson(shares, np.full(len(shares), effective or rows))
     ends = floats([asked.min(), 1.0])
     marks = [
         Line(ends, ends, "as asked for", "quiet", "dot", 1.5, reference=True),

@@ -132,9 +132,13 @@ def evaluate(model: Model, source: SplitData, scoring: Any = None) -> TestEvalua
         commonest=baseline.predicted,
         confusions=confusions,
         classes=classes,
-        coverage=Coverage.of_model(model, data.X_test, tested.y) if levels_of(model) else None,
+        coverage=_coverage(model, data.X_test, tested) if levels_of(model) else None,
         weighted_by=source.weighted_by,
     )
+
+
+def _coverage(model: Model, X: Any, tested: Predictions) -> Coverage:
+    return Coverage.of_model(model, X, tested.y, tested.weight)
 
 
 def _trained(model: Model, source: SplitData) -> NDArray[np.integer]:
@@ -258,13 +262,10 @@ def score_table(evaluation: TestEvaluation) -> Table:
         {one.title: one for one in part} for part in (evaluation.baseline, evaluation.training)
     ]
     for score in evaluation.test:
-        shown = score.metric.format
         bounds = f"{score.bounds} ({score.interval})" if score.bounds else ""
         same = [part.get(score.title) for part in others]
-        values = [shown(one.value) if one else "" for one in same]
-        table.add_row(
-            Text(score.title), Text(shown(score.value), "bold green"), Text(bounds), *values
-        )
+        values = [one.text if one else "" for one in same]
+        table.add_row(Text(score.title), Text(score.text, "bold green"), Text(bounds), *values)
     return table
 
 
@@ -297,7 +298,7 @@ def class_table(classes: Sequence[ClassScores], width: int) -> RenderableType:
 
 def _with_bounds(score: Score, bounded: bool) -> Text:
     """Return a score, and in brackets its interval."""
-    text = Text(score.metric.format(score.value))
+    text = Text(score.text)
     if bounded and score.bounds:
         text.append(f" ({score.bounds.replace(' to ', '–')})", "dim")
     return text

@@ -26,6 +26,7 @@ class Coverage:
         shares: of each level the share of targets that are held.
         rows: how many rows were looked at.
         of: ``"intervals"`` or ``"sets"``.
+        weight: (rows,) by which each counts in shares and sizes; None where all count alike.
 
     Of several targets, a share is of all of them, and its confidence interval as wide as that of
     one: the targets of a row may be held together.
@@ -36,15 +37,19 @@ class Coverage:
     shares: list[float]
     rows: int
     of: str
+    weight: NDArray[np.float64] | None = None
 
     @classmethod
-    def of_intervals(cls, model: Any, X: Any, y: NDArray[Any]) -> Coverage:
+    def of_intervals(
+        cls, model: Any, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None = None
+    ) -> Coverage:
         """Look at a regressor's intervals.
 
         Args:
             model: the fitted regressor.
             X: (rows, columns) rows that it hasn't learned from.
             y: (rows,) or (rows, outputs) their targets.
+            weight: (rows,) by which each counts; None for all alike.
 
         >>> from sklearn.datasets import load_diabetes
         >>> from wellfit import MLPRegressor
@@ -55,11 +60,18 @@ class Coverage:
         """
         levels, truth = levels_of(model), y.reshape(len(y), -1)
         each = [one.reshape(*truth.shape, 2) for one in intervals_at(model, X, levels)]
-        held = [((one[..., 0] <= truth) & (truth <= one[..., 1])).mean() for one in each]
-        return cls(levels, each, [float(share) for share in held], len(y), "intervals")
+        held = [((one[..., 0] <= truth) & (truth <= one[..., 1])).mean(axis=1) for one in each]
+        shares = [float(np.average(rows, weights=weight)) for rows in held]
+        return cls(levels, each, shares, len(y), "intervals", weight)
 
     @classmethod
-    def of_sets(cls, model: Any, X: Any, places: NDArray[np.integer]) -> Coverage:
+    def of_sets(
+        cls,
+        model: Any,
+        X: Any,
+        places: NDArray[np.integer],
+        weight: NDArray[np.float64] | None = None,
+    ) -> Coverage:
         """Look at a classifier's sets.
 
         Args:
@@ -67,14 +79,18 @@ class Coverage:
             X: (rows, columns) rows that it hasn't learned from.
             places: (rows,) the positions of their classes; -1 of a class that the model
                 doesn't know.
+            weight: (rows,) by which each counts; None for all alike.
         """
         levels, everyone = levels_of(model), np.arange(len(places))
         each = sets_at(model, X, levels)
-        held = [(sets[everyone, places] & (places >= 0)).mean() for sets in each]
-        return cls(levels, [*each], [float(share) for share in held], len(places), "sets")
+        held = [sets[everyone, places] & (places >= 0) for sets in each]
+        shares = [float(np.average(rows, weights=weight)) for rows in held]
+        return cls(levels, [*each], shares, len(places), "sets", weight)
 
     @classmethod
-    def of_model(cls, model: Any, X: Any, y: Any) -> Coverage:
+    def of_model(
+        cls, model: Any, X: Any, y: Any, weight: NDArray[np.float64] | None = None
+    ) -> Coverage:
         """Look at a model's intervals or sets, whichever it predicts.
 
         Raises:
@@ -86,25 +102,35 @@ class Coverage:
                 "conformal='split' before fit, or conformalize(X, y)"
             )
         if not is_classifier(model):
-            return cls.of_intervals(model, X, np.asarray(y, dtype=np.float64))
-        return cls.of_sets(model, X, positions(np.asarray(y), model.classes_.tolist()))
+            return cls.of_intervals(model, X, np.asarray(y, dtype=np.float64), weight)
+        places = positions(np.asarray(y), model.classes_.tolist())
+        return cls.of_sets(model, X, places, weight)
 
     @property
     def sizes(self) -> list[list[float]]:
         """Of each level the mean width of each target's intervals, or the mean classes of sets."""
         if self.of == "sets":
-            return [[float(sets.sum(axis=1).mean())] for sets in self.each]
-        return [np.diff(each, axis=-1)[..., 0].mean(axis=0).tolist() for each in self.each]
+            sizes = [sets.sum(axis=1, keepdims=True) for sets in self.each]
+        else:
+            sizes = [np.diff(each, axis=-1)[..., 0] for each in self.each]
+        return [np.average(each, axis=0, weights=self.weight).tolist() for each in sizes]
+
+    @property
+    def effective_rows(self) -> float:
+        """The number of rows that, all counting alike, would leave the shares as uncertain."""
+        if self.weight is None:
+            return float(self.rows)
+        return float(self.weight.sum() ** 2 / np.square(self.weight).sum())
 
     def plain(self) -> dict[str, Any]:
         """Return the document that a run folder stores, with 95 % intervals of the shares."""
         levels = []
         for level, share, size in zip(self.levels, self.shares, self.sizes, strict=True):
-            low, high, _ = wilson(share * self.rows, self.rows)
+            low, high, _ = wilson(share * self.effective_rows, self.effective_rows)
             levels.append({"level": level, "share": share, "low": low, "high": high, "size": size})
         return {"of": self.of, "rows": self.rows, "levels": levels}
 
     @property
     def chart(self) -> Chart:
         """The shares by level."""
-        return coverage_chart(self.levels, self.shares, self.rows, self.of)
+        return coverage_chart(self.levels, self.shares, self.rows, self.of, self.effective_rows)

@@ -40,10 +40,10 @@ def class_blocks(run: RunData) -> Iterator[Block]:
         return
     if predictions.one_class_each:
         classes, counts = confusion(predictions.y, predictions.predicted, predictions.classes)
-        names = [*predictions.names, *map(str, classes[len(predictions.names) :])]
-        yield confusion_block(counts, names)
+        named = dict(zip(predictions.classes, predictions.names, strict=True))
+        yield confusion_block(counts, [named.get(label, str(label)) for label in classes])
         yield calibration(predictions)
-        yield from set_blocks(run.model, predictions)
+        yield from set_blocks(run.model, predictions, run.test_weights)
         yield from mistakes(run, predictions)
     yield from threshold_plots(predictions)
 

@@ -34,7 +34,7 @@ def residual_blocks(run: RunData) -> Iterator[Block]:
         yield from _plots(y[:, output], predicted[:, output], name)
     if y.shape[1] > MOST_OUTPUTS:
         yield Prose(f"The other {y.shape[1] - MOST_OUTPUTS} outputs are not shown.")
-    yield from interval_blocks(run.model, predictions, unit)
+    yield from interval_blocks(run.model, predictions, unit, run.test_weights)
     yield _worst(predictions, np.abs(y - predicted).max(axis=1))
 
 

@@ -18,15 +18,18 @@ from wellfit.report.page.blocks import Block, Plot, TableBlock
 from wellfit.report.page.run_data import TestPredictions
 
 _SHOWN = 0.9  # whose intervals are drawn, or the highest level below
+Weight = NDArray[np.float64] | None  # (rows,) by which each counts in coverage
 _MOST_SIZES = 10  # bars of set sizes; larger sets count in the last
 
 
-def interval_blocks(model: Any, predictions: TestPredictions, unit: str) -> Iterator[Block]:
+def interval_blocks(
+    model: Any, predictions: TestPredictions, unit: str, weight: Weight = None
+) -> Iterator[Block]:
     """Yield coverage and widths of a calibrated regressor's intervals; nothing of others."""
     if not levels_of(model):
         return
     y = predictions.y.reshape(len(predictions.y), -1)
-    found = Coverage.of_intervals(model, predictions.X, y)
+    found = Coverage.of_intervals(model, predictions.X, y, weight)
     table = coverage_table(found.plain())
     yield Plot(found.chart, table)
     place = max(sum(level <= _SHOWN for level in found.levels) - 1, 0)
@@ -36,11 +39,11 @@ def interval_blocks(model: Any, predictions: TestPredictions, unit: str) -> Iter
         yield Plot(interval_chart(y[:, output], bounds[:, output], level, name), table)
 
 
-def set_blocks(model: Any, predictions: TestPredictions) -> Iterator[Block]:
+def set_blocks(model: Any, predictions: TestPredictions, weight: Weight = None) -> Iterator[Block]:
     """Yield coverage and sizes of a calibrated classifier's sets; nothing of others."""
     if not levels_of(model):
         return
-    found = Coverage.of_sets(model, predictions.X, predictions.places)
+    found = Coverage.of_sets(model, predictions.X, predictions.places, weight)
     table = coverage_table(found.plain())
     yield Plot(found.chart, table)
     accuracy = float(np.mean(predictions.y == predictions.predicted))

@@ -5,7 +5,7 @@ Source: Kish, "Survey sampling", 1965, of the number of rows that weighted ones 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -93,10 +93,9 @@ class Predictions:
 
     @cached_property
     def all_classes(self) -> list[Any]:
-        """The classes, those that only ``y`` has at the end."""
+        """The classes, those that only ``y`` has at the end: in the order of columns."""
         known = np.asarray(self.classes).tolist()
-        new = sorted(set(self.y[positions(self.y, self.classes) < 0].tolist()), key=str)
-        return [*known, *new]
+        return [*known, *in_order(set(self.y[positions(self.y, self.classes) < 0].tolist()))]
 
     @cached_property
     def truth(self) -> NDArray[np.bool_]:
@@ -131,16 +130,30 @@ def confusion(
         classes: classes of the training set.
 
     Returns:
-        The classes, those that only ``y`` has at the end, and the counts (true, predicted).
+        The classes in their order, those that only ``y`` has among them, and the counts (true,
+        predicted).
 
     >>> confusion(["a", "b", "b"], ["a", "a", "b"], ["a", "b"])
     (['a', 'b'], array([[1, 0],
            [1, 1]]))
     """
-    every = Predictions(np.asarray(y), np.asarray(predicted), None, classes).all_classes
+    every = in_order(Predictions(np.asarray(y), np.asarray(predicted), None, classes).all_classes)
     counts = np.zeros((len(every), len(every)), dtype=np.int64)
     np.add.at(counts, (positions(y, every), positions(predicted, every)), 1)
     return every, counts
+
+
+def in_order(classes: Iterable[Any]) -> list[Any]:
+    """Return classes in the order that people list them in: numbers by value, not by digits.
+
+    >>> in_order([8, 12, 10]), in_order(["b", "a"]), in_order([2, "a"])
+    ([8, 10, 12], ['a', 'b'], [2, 'a'])
+    """
+    several = list(classes)
+    try:
+        return sorted(several)
+    except TypeError:  # of several types
+        return sorted(several, key=str)
 
 
 def weighing(column: str) -> str:
@@ -150,8 +163,8 @@ def weighing(column: str) -> str:
         column: the weights.
     """
     return (
-        f"Scores count each row by its weight in {column!r}; the confusion matrix, coverage, "
-        "residuals, other figures and the verdict count all rows alike."
+        f"Scores and coverage count each row by its weight in {column!r}; the confusion matrix, "
+        "residuals, other figures, scorers of each epoch and the verdict count all rows alike."
     )
 
 

@@ -36,7 +36,7 @@ from wellfit.report.scores.intervals import (
     by_influence,
     wilson,
 )
-from wellfit.report.scores.predictions import Predictions
+from wellfit.report.scores.predictions import Predictions, in_order
 
 _UNEVEN = 2  # balanced accuracy is shown where a class has this many times the rows of another
 # Resamples say nothing of the largest value, and have larger errors of calibration than the rows.
@@ -69,6 +69,11 @@ class Score:
     def title(self) -> str:
         """What to call it."""
         return title_of(self.name, self.of)
+
+    @property
+    def text(self) -> str:
+        """The value as it is printed; a dash where these rows leave it undefined."""
+        return "–" if math.isnan(self.value) else self.metric.format(self.value)
 
     @property
     def bounds(self) -> str:
@@ -192,12 +197,15 @@ def class_scores(predictions: Predictions, names: Iterable[str]) -> list[ClassSc
     Args:
         predictions: of a classifier.
         names: of the classes, those that only the truth has at the end.
+
+    Returns:
+        The classes in their order.
     """
     truth, assigned = predictions.truth, predictions.assigned
     hits, of, to = map(predictions.sums, (truth & assigned, truth, assigned))
     with np.errstate(invalid="ignore"):
         values = {"precision": hits / to, "recall": hits / of, "f1": 2 * hits / (of + to)}
-    return [
+    found = [
         ClassScores(
             name,
             int(truth[:, place].sum()),
@@ -208,6 +216,10 @@ def class_scores(predictions: Predictions, names: Iterable[str]) -> list[ClassSc
         )
         for place, name in enumerate(names)
     ]
+    if predictions.y.ndim > 1:
+        return found
+    known = predictions.all_classes
+    return [found[known.index(label)] for label in in_order(known)]
 
 
 def asked_scores(

@@ -156,4 +156,4 @@ def all_scores(
 
 def _cells(score: Score, form: str = "{}") -> Sequence[str]:
     bounds = form.format(score.bounds) if score.bounds else ""
-    return score.metric.format(score.value), bounds
+    return score.text, bounds
