@@ -214,7 +214,7 @@ def try_space(draw: random.Random) -> None:
     mutate(draw, space)
     Path("space.json").write_text(json.dumps(space))
     from wellfit.model_selection import Space
-    from wellfit.model_selection.space_defaults import check
+    from wellfit.model_selection.space_checks import check
 
     check(Space.of(read_space("space.json")), MLPClassifier())
 

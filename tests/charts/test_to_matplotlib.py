@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from wellfit.charts import confusion_chart, learning_charts, residual_charts
+from wellfit.charts.model import Axis, Chart, Points
 from wellfit.charts.to_matplotlib import figure, png
 
 HISTORY = {
@@ -95,3 +96,16 @@ def test_dollars_in_names_are_no_formulas() -> None:
 def test_each_output_has_its_residuals() -> None:
     y = np.random.default_rng(0).normal(size=(20, 3))
     assert len(figure(residual_charts(y, y)).axes) == 6
+
+
+@pytest.mark.parametrize(("high", "labels"), [(0.5, ["0.03", "0.1", "0.3"]), (5e3, [])])
+def test_a_short_scale_of_factors_has_few_labels(high: float, labels: list[str]) -> None:
+    """Of all that lie between they would run into one another."""
+    ends = np.array([0.02, high])
+    chart = Chart("title", "text", [Points(ends, ends)], Axis("x", log=True), Axis("y"))
+    axes = figure([chart]).axes[0]
+    low, high = axes.get_xlim()
+    ticks = zip(axes.get_xticks(), axes.xaxis.get_majorticklabels(), strict=True)
+    shown = [label.get_text() for at, label in ticks if low <= at <= high]
+    assert shown == labels or (not labels and all("10^" in each for each in shown))
+    assert not any(label.get_text() for label in axes.get_xticklabels(minor=True))

@@ -21,6 +21,7 @@ from typer.testing import CliRunner, Result
 from processes import said, start
 from wellfit.cli.app import app
 from wellfit.cli.leaderboard import Leaderboard, leaderboard_table, ranked
+from wellfit.cli.run_forms import read_table
 from wellfit.core.locking import lock
 from wellfit.core.metrics import Metric
 from wellfit.estimators import load_model
@@ -82,7 +83,9 @@ def test_a_search_ends_with_a_table_and_the_best_model(
     told = (finished_search.parent / "output.txt").read_text()
     assert "4 candidates x 3 folds, random" in told
     assert "12/12 fits" in told
-    table = pd.read_csv("run/results.csv")
+    assert "first       the presets default and fast" in told
+    table = read_table(here / "run" / "results.csv")
+    assert set(table["preset"].dropna()) == {"default", "fast"}
     assert table["rank"].tolist() == table["mean"].rank(ascending=False, method="min").tolist()
     assert table["mean"].is_monotonic_decreasing
     folds = table[["fold 1", "fold 2", "fold 3"]]
@@ -98,7 +101,7 @@ def test_a_search_ends_with_a_table_and_the_best_model(
     assert model.hidden_layer_sizes == (4,)
     for name, value in found["search"]["best_params"].items():
         assert model.get_params()[name] == value
-        written = None if pd.isna(table[name][0]) else table[name][0]  # None as an empty cell
+        written = None if table[name][0] == "None" else table[name][0]
         is_number = isinstance(value, float)
         assert written == (pytest.approx(value, rel=1e-14) if is_number else value)
     rows = pd.read_csv("adult.csv").drop(columns=["income", "pay"])
@@ -570,6 +573,25 @@ def test_a_table_that_is_too_wide_has_one_column_of_words() -> None:
         assert "…" not in shown
         for text in (*told, "-0.5000", "0.123", "128-128", "1e-05"):
             assert text in shown, (width, shown)
+
+
+def test_presets_none_and_decoupled_penalties_are_shown(tmp_path: Path) -> None:
+    """However low a preset ranks, in whatever form the table was kept."""
+    decoupled = {"is": "L2", "strength": 0.03, "decoupled": True, "only": []}
+    outcome = {"test_scores": 0.5, "fit_time": 0.5, "score_time": 0.25}
+    preset = {"preset": "default", "max_norm": None, "l2": decoupled}
+    drawn = [entry(0.1 * number, 0, 0.9, max_norm=1.0) for number in range(3)]
+    table = ranked([Entry("p", preset, 0, outcome), *drawn])
+    assert table["l2 decoupled"].dropna().tolist() == [0.03]
+    table.to_csv(tmp_path / "results.csv", index=False)
+    for each in (table, read_table(tmp_path / "results.csv")):
+        with open(os.devnull, "w") as file:
+            console = Console(width=80, record=True, file=file)
+            console.print(leaderboard_table(each, Metric.of("r2"), 1))
+        best, last, more = console.export_text().splitlines()[-3:]
+        assert best.split()[:2] == ["1", "0.9000"]
+        assert last.split() == ["4", "0.5000", "1", "0.75", "default", "None", "0.03"]
+        assert more.strip() == "and 2 more"
 
 
 def test_parameters_of_the_same_last_word_have_columns_of_their_own() -> None:

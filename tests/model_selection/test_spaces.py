@@ -13,7 +13,7 @@ from wellfit.core import registry
 from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
 from wellfit.model_selection import Random, Space, default_space, read_space
 from wellfit.model_selection.distributions import axis
-from wellfit.model_selection.space_defaults import check
+from wellfit.model_selection.space_checks import check
 from wellfit.optim import SGD, Adam
 
 WHOLE = {"integer": True}

@@ -11,7 +11,7 @@ from reported import done
 
 from wellfit.charts.to_matplotlib import png
 from wellfit.core.errors import InputError, UnknownNameError
-from wellfit.optim import Adam
+from wellfit.optim import L2, Adam
 from wellfit.report.searches import (
     importance,
     importance_picture,
@@ -20,7 +20,7 @@ from wellfit.report.searches import (
     slices,
 )
 from wellfit.report.searches.coordinates import coordinates_chart
-from wellfit.report.searches.search_table import SearchTable
+from wellfit.report.searches.search_table import SearchTable, searched_values
 
 RATES = np.geomspace(1e-5, 1, 30)
 
@@ -306,3 +306,22 @@ def test_a_search_has_one_importance_in_terminal_page_and_plot(
     list(search_blocks(load_run_data(run, None, whole=False)))
     assert set(found) == {"terminal", "page", "plot"}
     assert found["page"] == found["terminal"] == found["plot"]
+
+
+def test_a_penalty_of_zero_is_none_among_factors() -> None:
+    pairs = ((0.0, 0.0), (1e-4, 0.1), (1e-3, 0.2), (1e-2, 0.3))
+    params = [{"l2": strength, "dropout": rate} for strength, rate in pairs]
+    found = {"params": params, "mean_test_score": [1, 2, 3, 4]}
+    tried = SearchTable.of(found, "score")
+    l2, dropout = tried.parameters
+    assert (l2.log, dropout.log) == (True, False)
+    np.testing.assert_array_equal(l2.places, [np.nan, 1e-4, 1e-3, 1e-2])
+    np.testing.assert_array_equal(dropout.places, [0, 0.1, 0.2, 0.3])
+    assert l2.ticks(9)[-1][1] == "without"
+    assert not any(each.log for each in SearchTable.of(found, "score", log=()).parameters)
+
+
+def test_a_decoupled_penalty_is_a_number_by_a_name_of_its_own() -> None:
+    penalties = [L2(0.1, decoupled=True), L2(0.2), L2(0.3, decoupled=True, only=(0,)), 0.4]
+    found = [searched_values({"l2": penalty}) for penalty in penalties]
+    assert found == [{"l2 decoupled": 0.1}, *({"l2": penalty} for penalty in penalties[1:])]

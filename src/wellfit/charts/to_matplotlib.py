@@ -273,8 +273,14 @@ def _name(ruler: Ruler, names: Sequence[str]) -> None:
 
 
 def _shorten(ruler: Ruler) -> None:
-    """Write large numbers as 500 k."""
-    from matplotlib.ticker import EngFormatter
+    """Write large numbers as 500 k, and of factors only 0.01, 0.03, 0.1 and so on."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
+    low, high = sorted(ruler.get_view_interval())
+    # Along less than two decades, labels of all factors between would run into one another.
+    if ruler.get_scale() == "log" and 10 * low <= high <= 100 * low:
+        ruler.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        ruler.set_major_formatter("{x:g}")
+        ruler.set_minor_formatter(NullFormatter())
     if max(map(abs, ruler.get_view_interval())) >= _LARGE and ruler.get_scale() == "linear":
         ruler.set_major_formatter(EngFormatter())

@@ -131,17 +131,19 @@ def _scores(entry: Entry) -> dict[str, float]:
 def leaderboard_table(
     frame: pd.DataFrame, metric: Metric, most: int = _SHOWN_CANDIDATES
 ) -> RenderableType:
-    """Return a table of the best candidates, with the number of the others.
+    """Return a table of the best candidates and of the presets, with the number of the others.
 
     Args:
         frame: the candidates, as of :func:`ranked`.
         metric: whose values the scores are.
         most: how many candidates.
     """
-    shown = frame.head(most)
+    # A preset is what others are compared with, also where it isn't among the best.
+    is_preset = frame["preset"].notna() if "preset" in frame else False
+    shown = frame[(frame.index < most) | is_preset]
     texts = (_columns(shown), _one_column(shown))
     table = _Fitting(*(_table(shown, each, metric) for each in texts))
-    more = len(frame) - most
+    more = len(frame) - len(shown)
     return Group(table, Text(f"and {more:,} more", "dim")) if more > 0 else table
 
 

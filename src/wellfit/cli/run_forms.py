@@ -289,7 +289,8 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     data = read_regular(path, _LARGEST_LINES)
     try:
-        frame = pd.read_csv(io.BytesIO(data))
+        # None is the value of a parameter; only an empty cell means that there is none.
+        frame = pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[""])
     except (ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"{path} isn't a table of candidates: {error}") from error
     for name in FIGURES:

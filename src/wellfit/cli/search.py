@@ -57,8 +57,8 @@ def search(
         Path | None,
         options.option(
             options.SEARCH,
-            "A YAML or JSON file with the search space; default: each hyper-parameter's "
-            "own range.",
+            "A YAML or JSON file with the search space; default: the presets default and fast, "
+            "then what suits the data.",
             metavar="FILE",
         ),
     ] = None,

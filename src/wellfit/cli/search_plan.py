@@ -13,12 +13,14 @@ from wellfit.cli.settings import Model
 from wellfit.core.errors import InputError, ModelFileError, UnknownNameError
 from wellfit.core.hyper import resolve
 from wellfit.core.schema import conform
+from wellfit.datasets import Dataset
 from wellfit.fitting.scorer_choice import refuse_scorer
 from wellfit.fitting.scoring import scorer_list
 from wellfit.model_selection.resources import ResourceName
 from wellfit.model_selection.samplers import Sampler
 from wellfit.model_selection.search import Halving
-from wellfit.model_selection.space_defaults import check, default_space
+from wellfit.model_selection.space_checks import check
+from wellfit.model_selection.space_defaults import default_space
 from wellfit.model_selection.spaces import Space
 
 
@@ -76,25 +78,30 @@ class SearchPlan:
         Raises:
             HyperparameterError: the grid can't be listed.
         """
-        run = resolve(Sampler, self.options.sampler).start(space, self.common.request.seed)
+        run = resolve(Sampler, self.options.sampler).begin(space, self.common.request.seed)
         return self.options.candidates if run.size is None else run.size
 
-    def searched_space(self, model: Model) -> Space:
+    def searched_space(self, model: Model, data: Dataset | None = None) -> Space:
         """Return the search space of the file, or the default space without fixed parameters.
+
+        Args:
+            model: the common part of all candidates.
+            data: whose training rows are searched on; None before they are read.
 
         Raises:
             InputError: the space is invalid, has unknown parameters, or varies fixed ones.
         """
         given = set(self._given())
         if self.space is None:
-            default = default_space(model)
-            axes = {name: axis for name, axis in default.axes.items() if name not in given}
-            if not axes:
+            rows = () if data is None else (data.X, data.y)
+            default = default_space(model, *rows)
+            space = default.without(given)
+            if not space.axes:
                 raise InputError(
                     f"nothing is left to search: {', '.join(default.axes)} are all fixed; omit "
                     "one of these options, or set --space"
                 )
-            return Space(axes)
+            return space
         space = Space.of(self.space)
         check(space, model)
         both = sorted(given & {*space.axes, *space.layered})

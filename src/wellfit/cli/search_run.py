@@ -101,7 +101,7 @@ def _carry_out(
 ) -> None:
     """Show the data, search, save, evaluate."""
     console = screen()
-    space, options = plan.searched_space(model), plan.options
+    space, options = plan.searched_space(model, source.data), plan.options
     n_candidates = plan.n_candidates(space)
     looked_at = in_memory(source)
     checks = training_summary.show_data(model, looked_at, console, quiet)
@@ -149,6 +149,11 @@ def _options_table(options: SearchOptions, n_candidates: int, space: Space) -> T
     tried = f"{pluralize(n_candidates, 'candidate')} x {options.cv} folds{restarts}"
     table.add_row("search    ", f"{tried}, {options.sampler}{halving}")
     names = dict.fromkeys(name.partition(".")[0] for name in space.axes)
+    presets = [str(each["preset"]) for each in space.first if "preset" in each]
+    if presets:
+        table.add_row(
+            "first", f"the {'presets' if len(presets) > 1 else 'preset'} {' and '.join(presets)}"
+        )
     table.add_row("space", ", ".join(names))
     return table
 

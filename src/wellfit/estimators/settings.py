@@ -47,7 +47,7 @@ _DROPOUT = 0.1  # by default, where the loss may be random
 _EMA_DECAY = 0.99  # by default, of weights that move at every batch
 # Estimates the mean, and quantiles for intervals of any level up to 0.95 and beyond.
 _SPREAD = MeanAndQuantiles((0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975))
-_SIZES = (256, 256)  # of the hidden layers, by default
+SIZES = (256, 256)  # of the hidden layers, by default
 
 
 class Architecture(NamedTuple):
@@ -200,7 +200,7 @@ def hidden(estimator: Any, borrowed: BorrowedLayers | None = None) -> list[Hidde
             )
         return [layer if not is_size(layer) else Dense(int(layer)) for layer in estimator.layers]
     if is_auto(estimator.hidden_layer_sizes):
-        sizes = _SIZES if borrowed is None else tuple(borrowed.units)
+        sizes = SIZES if borrowed is None else tuple(borrowed.units)
     else:
         sizes = hidden_sizes(estimator.hidden_layer_sizes)
     if not _is_list(estimator.activation):

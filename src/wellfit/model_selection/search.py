@@ -21,7 +21,8 @@ from wellfit.model_selection.halving import Rung, hyperband, successive
 from wellfit.model_selection.resources import ResourceName, resource_of
 from wellfit.model_selection.samplers import Sampler, SamplerRun
 from wellfit.model_selection.sklearn_searches import StackedSearch
-from wellfit.model_selection.space_defaults import check, default_space
+from wellfit.model_selection.space_checks import check
+from wellfit.model_selection.space_defaults import default_space
 from wellfit.model_selection.spaces import Space
 from wellfit.model_selection.trials import Trial, Trials
 
@@ -41,8 +42,9 @@ class SearchCV(StackedSearch):
             fold at a time, without ``halving``.
         space: parameters and what each may be: a distribution of SciPy's, a list of choices, or
             a dictionary such as ``{"low": 1e-6, "high": 0.1, "scale": "log"}``; or a file of
-            JSON or YAML that says so. Without one, what the hyper-parameters' declarations hold
-            worth searching. See :class:`~wellfit.model_selection.Space`.
+            JSON or YAML that says so. Without one, the presets ``"default"`` and ``"fast"`` come
+            first, then candidates of :func:`~wellfit.model_selection.default_space`. See
+            :class:`~wellfit.model_selection.Space`.
         sampler: ``random``, ``grid``, ``sobol``, or, with Optuna, ``tpe``, ``cmaes`` or ``gp``;
             or an object: ``TPE(storage="sqlite:///trials.db")``.
         n_iter: candidates, at least 1; a grid has as many as it has.
@@ -179,7 +181,7 @@ class SearchCV(StackedSearch):
         context: Any,
     ) -> tuple[dict[str, Any], Any]:
         """Return ``cv_results_`` and the first test score."""
-        space, sampler = self._space(), resolve(Sampler, self.sampler)
+        space, sampler = self._space(X, y), resolve(Sampler, self.sampler)
         _check_halving(self.halving, sampler)
         seed = int(random_state_of(self.random_state).randint(2**31 - 1))
         self.seeds_ = _restart_seeds(self._base, self.n_restarts)
@@ -192,14 +194,14 @@ class SearchCV(StackedSearch):
         resource = resource_of(self.resource, self._base, self.halving, splits, y, seed)
         given = evaluator, splits, self.seeds_, resource, metric
         trials = Trials(*given, *limits, self.verbose, task)
-        self._draw(sampler, sampler.start(space, seed), trials, metric)
+        self._draw(sampler, sampler.begin(space, seed), trials, metric)
         task.call_on_fit_task_end(estimator=self)
         self.histories_ = [
             [o.get("history", {}) for o in trial.outcomes] for trial in trials.everyone
         ]
         return self._results(trials.everyone), trials.everyone[0].outcomes[0]["test_scores"]
 
-    def _space(self) -> Space:
+    def _space(self, X: Any, y: Any) -> Space:
         """Return the space, once it is known to fit the estimator and the search."""
         if self.space is None:
             if not isinstance(self._base, BaseMLP):
@@ -208,7 +210,7 @@ class SearchCV(StackedSearch):
                     f"{type(self._base).__name__}: only MLPClassifier and MLPRegressor have a "
                     "default space"
                 )
-            return default_space(self._base)
+            return default_space(self._base, X, y)
         space = Space.of(self.space)
         check(space, self._base)
         by_epochs = self.halving is not None and self.resource == "epochs"

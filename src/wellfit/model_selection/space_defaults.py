@@ -1,151 +1,201 @@
-"""Default search space of an estimator, and validation of a given one, by its declarations."""
+"""Default search space of an estimator: the presets first, then what lies around them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from wellfit.core.errors import HyperparameterError, InputError, UnknownNameError
-from wellfit.core.hyper import Config, Hyper, resolve
+from wellfit.core._sklearn_compat import num_samples
+from wellfit.core.hyper import resolve
+from wellfit.core.parameter import is_auto
 from wellfit.estimators import settings
 from wellfit.estimators.base import BaseMLP
-from wellfit.estimators.stopping import early_stopping
-from wellfit.model_selection.distributions import Choices, Number
+from wellfit.estimators.parts import parts_of
+from wellfit.estimators.presets import DEFAULT
+from wellfit.estimators.without_auto import without_auto
+from wellfit.model_selection.distributions import Choices, Distribution, Number
 from wellfit.model_selection.spaces import Space
-from wellfit.optim import Minimizer, Optimizer
+from wellfit.optim import L2, Minimizer, Optimizer
 
 # Few structures, so that candidates share stacks.
 _SIZES = ((64,), (128,), (256,), (64, 64), (128, 128), (256, 256))
-_SUBMODELS = ("mini", "tabm")  # packed ones have as many weights as so many networks
+_SUBMODEL_SIZES = ((64, 64), (128, 128), (128, 128, 128))
+_WIDE = (256, 256)  # takes some three times as long, and needs many rows
+_MANY_ROWS = 10_000
+_SUBMODELS = ("tabm", "mini")  # packed ones have as many weights as so many networks
 _OF_OPTIMIZERS = ("learning_rate", "momentum", "beta_1")
 
-_CHECKED: Mapping[str, Callable[[Any], Any]] = {
-    "hidden_layer_sizes": settings.hidden_sizes,
-    "gradient_clipping": settings.clipping,
-    "early_stopping": early_stopping,
-    "schedules": settings.schedules,
-}
+# Those that are one network. "best" averages sixteen, whose folds are no folds of a search.
+_PRESETS = (DEFAULT, "fast")
+
+# How much less and more is tried than what a fit uses; numbers of submodels suit each other.
+_RATE_FACTOR, _SUBMODEL_RATE_FACTOR = 10.0, 3.0
+_DECAY_FACTOR, _DROPOUT_FACTOR = 5.0, 3.0
 
 
-def default_space(estimator: BaseMLP) -> Space:
-    """Return what is worth searching, as the hyper-parameters' own declarations say.
+def default_space(estimator: BaseMLP, X: Any = None, y: ArrayLike | None = None) -> Space:
+    """Return what is worth searching, as rows and the hyper-parameters' own declarations say.
 
-    The optimizer's learning rate and momentum, the strength of L2, what submodels share, the share
-    of dropout, the hidden layers' sizes, and whether numeric columns are embedded, where the
-    estimator has such.
+    The optimizer's learning rate and momentum, the strength of L2, the share of dropout, the
+    hidden layers' sizes, and how numeric columns and categories of many levels are embedded, where
+    the rows have such. Where a fit to the rows would be of submodels, learning rate and L2 lie
+    around what it uses, and there are the number of submodels and what they share. The space
+    begins with the presets ``"default"`` and ``"fast"`` as they would be fitted to the rows, or
+    with an estimator of another preset as it is. Without rows, it is of a network whose columns
+    nobody knows, in the ranges of the declarations, and begins with none.
+
+    Args:
+        estimator: ``MLPClassifier`` or ``MLPRegressor``.
+        X: (n_samples, n_features) to search on, or a :class:`~wellfit.datasets.Dataset`; None
+            where they aren't known.
+        y: their targets; None of a data set.
+
+    Raises:
+        InputError: data that ``fit`` refuses.
 
     >>> from wellfit import MLPClassifier
     >>> list(default_space(MLPClassifier(optimizer="sgd", layers=[8])).axes)
     ['optimizer__learning_rate', 'optimizer__momentum', 'l2', 'numeric_embedding']
     """
-    optimizer = resolve(Optimizer, estimator.optimizer)
-    axes: dict[str, Number | Choices] = {}
-    for name in _OF_OPTIMIZERS:
-        declared = optimizer.hypers().get(name)
-        if declared is not None and declared.search is not None:
-            # The estimator's own rate would override any that the optimizer is given.
-            own = name == "learning_rate" and estimator.learning_rate != "auto"
-            axes[name if own else f"optimizer__{name}"] = _searched(
-                declared, getattr(optimizer, name)
-            )
-    axes["l2"] = _searched(estimator.declared_parameters["l2"].hyper, 0.0)
-    if estimator.n_submodels not in (1, "auto"):
-        axes["submodels"] = Choices(_SUBMODELS)
+    if X is None:
+        return _around(estimator, None)
+    X, y, *_ = parts_of(X, y, None, None)
+    space = _around(without_auto(estimator, X, y), num_samples(X))
+    return replace(space, first=tuple(_presets(estimator, space.axes, X, y)))
+
+
+@dataclass(frozen=True)
+class DecoupledL2(Distribution):
+    """Decoupled L2 penalties, by their strengths.
+
+    >>> DecoupledL2(Number(0.01, 1.0, log=True)).at(0.5)
+    L2(strength=0.1, decoupled=True)
+    """
+
+    strengths: Number
+
+    def at(self, share: float) -> L2:
+        """Return the penalty whose strength is the number."""
+        return L2(self.strengths.at(share), decoupled=True)
+
+    def suggested(self, trial: Any, name: str) -> L2:
+        """Return the penalty whose strength a trial of Optuna's suggests."""
+        return L2(self.strengths.suggested(trial, name), decoupled=True)
+
+
+def _around(estimator: BaseMLP, rows: int | None) -> Space:
+    """Return what is searched of an estimator, whose ``"auto"`` has no meaning without rows."""
+    axes: dict[str, Distribution] = dict(_optimizer_axes(estimator, known=rows is not None))
+    axes["l2"] = _l2_axis(estimator)
+    conditions = {}
+    if _has_submodels(estimator):
+        several = (estimator.n_submodels, 2 * estimator.n_submodels)
+        axes["n_submodels"], axes["submodels"] = Choices((1, *several)), Choices(_SUBMODELS)
+        conditions["submodels"] = {"n_submodels": several}
     if estimator.layers is None:
-        if not isinstance(optimizer, Minimizer):
-            axes["dropout"] = _searched(estimator.declared_parameters["dropout"].hyper, 0.0)
+        if not isinstance(resolve(Optimizer, estimator.optimizer), Minimizer):
+            axes["dropout"] = _dropout_axis(estimator)
         # Activations may be one for each layer, and layers that are reused have their sizes.
         if not isinstance(estimator.activation, (list, tuple)) and estimator.pretrained is None:
-            axes["hidden_layer_sizes"] = Choices(_SIZES)
-    embedding = estimator.get_params(deep=False).get("numeric_embedding")
-    if embedding is not None and estimator.pretrained is None:
-        axes["numeric_embedding"] = Choices((embedding, None))
-    return Space(axes)
+            axes["hidden_layer_sizes"] = Choices(_sizes(estimator, rows or 0))
+    if estimator.pretrained is None:
+        axes |= _embedding_axes(estimator)
+    return Space(axes, conditions)
 
 
-def _searched(declared: Hyper | None, value: Any) -> Number:
-    assert declared is not None
+def _has_submodels(estimator: BaseMLP) -> bool:
+    return estimator.n_submodels not in (1, "auto")
+
+
+def _sizes(estimator: BaseMLP, rows: int) -> tuple[tuple[int, ...], ...]:
+    if not _has_submodels(estimator):
+        return _SIZES
+    return (*_SUBMODEL_SIZES, _WIDE) if rows >= _MANY_ROWS else _SUBMODEL_SIZES
+
+
+def _optimizer_axes(estimator: BaseMLP, *, known: bool) -> Iterator[tuple[str, Distribution]]:
+    """Yield the numbers of the optimizer; its rate around the present one where rows are known."""
+    optimizer, submodels = resolve(Optimizer, estimator.optimizer), _has_submodels(estimator)
+    for name in _OF_OPTIMIZERS:
+        declared = optimizer.hypers().get(name)
+        if declared is None or declared.search is None:
+            continue
+        if name != "learning_rate":
+            if not submodels:
+                yield f"optimizer__{name}", _searched(declared, getattr(optimizer, name))
+            continue
+        factor = _SUBMODEL_RATE_FACTOR if submodels else _RATE_FACTOR
+        rate = settings.optimizer(estimator).learning_rate
+        values = _near(rate, factor) if known and rate else _searched(declared, rate)
+        # The estimator's own rate would override any that the optimizer is given.
+        yield name if not is_auto(estimator.learning_rate) else f"optimizer__{name}", values
+
+
+def _l2_axis(estimator: BaseMLP) -> Distribution:
+    given = estimator.l2
+    if isinstance(given, L2) and given.decoupled and given.strength:
+        return DecoupledL2(_near(given.strength, _DECAY_FACTOR))
+    return _searched(estimator.declared_parameters["l2"].hyper, 0.0)
+
+
+def _dropout_axis(estimator: BaseMLP) -> Distribution:
+    """Return rates up to some times what submodels have, or to that of the declaration."""
+    declared = estimator.declared_parameters["dropout"].hyper
+    given = estimator.dropout
+    if not _has_submodels(estimator) or not isinstance(given, (int, float)):
+        return _searched(declared, 0.0)
+    # Submodels that estimate numbers are mostly better without.
+    return Number(0.0, _DROPOUT_FACTOR * given) if given else Choices((0.0, 0.1))
+
+
+def _embedding_axes(estimator: BaseMLP) -> Iterator[tuple[str, Distribution]]:
+    numeric = estimator.get_params(deep=False).get("numeric_embedding")
+    if numeric is not None:
+        # Columns that nobody has seen may be of another kind.
+        smooth = () if is_auto(numeric) else ("periodic",)
+        yield "numeric_embedding", Choices(tuple(dict.fromkeys((numeric, *smooth, None))))
+    categorical = estimator.get_params(deep=False).get("categorical_embedding")
+    if categorical is not None and not is_auto(categorical):
+        yield "categorical_embedding", Choices((categorical, None))
+
+
+def _near(value: float, factor: float) -> Number:
+    return Number(value / factor, value * factor, log=True)
+
+
+def _searched(declared: Any, value: Any) -> Number:
     low, high = declared.search or (0.0, 1.0)
     return Number(low, high, declared.scale == "log", isinstance(value, int))
 
 
-def check(space: Space, estimator: Any) -> None:
-    """Refuse a space that an estimator can't be searched by.
-
-    Of estimators that aren't wellfit's, only the names are known.
-
-    Raises:
-        UnknownNameError: a parameter that it doesn't have; names the nearest one.
-        HyperparameterError: values outside a parameter's range, or of the wrong kind.
-    """
-    known = estimator.get_params(deep=True)
-    if not isinstance(estimator, BaseMLP):
-        for name in space.axes:
-            if name.partition("__")[0] not in known:
-                raise UnknownNameError(f"parameter of {type(estimator).__name__}", name, known)
-        return
-    for name, each in space.axes.items():
-        layered = name.rpartition(".")[0]
-        parameter = layered if layered in space.layered else name
-        outer, mark, _ = name.partition("__")
-        nested = mark and outer in {**estimator.nested_configs, **estimator.nested_estimators}
-        if not nested and parameter not in known:
-            raise UnknownNameError(f"parameter of {type(estimator).__name__}", parameter, known)
-        for value in () if name.endswith((".depth", ".shape")) else each.ends():
-            try:
-                if nested:
-                    _configured(space, estimator, name, value)
-                else:
-                    _check_value(estimator, parameter, value)
-            except UnknownNameError:
-                raise
-            except (InputError, TypeError, ValueError) as error:
-                raise HyperparameterError(
-                    f"the space of {name} reaches {value!r}, which it can't be: {error}"
-                ) from None
+def _presets(
+    estimator: BaseMLP, axes: Mapping[str, Distribution], X: Any, y: ArrayLike
+) -> Iterator[dict[str, Any]]:
+    """Yield the presets as candidates: with all that the space varies as a fit would have it."""
+    own = estimator.get_params(deep=False).get("preset")
+    for name in _PRESETS if own == DEFAULT else (own,):
+        chosen = clone(estimator)
+        if name is not None:
+            chosen.set_params(preset=name)
+        values = without_auto(chosen, X, y)
+        shown = {axis: _value(values, axis, axes[axis]) for axis in axes}
+        if values.n_submodels == 1:
+            shown.pop("submodels", None)
+        yield {"preset": name, **shown} if name is not None else shown
 
 
-def _check_value(estimator: BaseMLP, name: str, value: Any) -> None:
-    """Make what a value of an estimator's own parameter means, where that is declared."""
-    configured = name in estimator.nested_configs
-    declared = estimator.declared_parameters.get(name)
-    if value is None and declared is not None and declared.optional:
-        return
-    if name in _CHECKED:
-        _CHECKED[name](value)
-    elif (
-        isinstance(value, Config)
-        or value == getattr(type(estimator)(), name)
-        or (configured and value is None and _may_be_none(estimator, name))
-    ):
-        return
-    elif name in estimator.nested_estimators:
-        estimator.nested_estimators[name](value)
-    elif configured:  # activations may be one for each layer
-        for each in value if isinstance(value, (list, tuple)) else [value]:
-            estimator.nested_configs[name].from_value(each)
-    elif value is None:
-        return
-    elif declared is not None:  # but for those of a user's subclass
-        declared.check(name, value)
-
-
-def _may_be_none(estimator: BaseMLP, name: str) -> bool:
-    """Return whether a parameter is declared with None among its types."""
-    return type(None) in get_args(estimator.declared_parameters[name].form)
-
-
-def _configured(space: Space, estimator: BaseMLP, name: str, value: Any) -> None:
-    """Set a hyper-parameter of the estimator's config, or of all that the space has for it."""
-    outer = name.partition("__")[0]
-    given = [getattr(estimator, outer)]
-    if outer in space.axes:
-        allowed = space.conditions.get(name, {}).get(outer)
-        values = list(space.axes[outer].values() or given)
-        given = values if allowed is None else [each for each in values if each in allowed]
-    for each in given:
-        changed = clone(estimator).set_params(**{outer: each, name: value})
-        if outer in estimator.nested_estimators:  # whose settings aren't checked when set
-            estimator.nested_estimators[outer](getattr(changed, outer))
+def _value(estimator: BaseMLP, axis: str, values: Distribution) -> Any:
+    """Return an estimator's value of an axis, written as the axis writes its own."""
+    outer, nested, inner = axis.partition("__")
+    if axis == "learning_rate" or inner == "learning_rate":
+        return settings.optimizer(estimator).learning_rate
+    if nested:
+        return getattr(resolve(Optimizer, getattr(estimator, outer)), inner)
+    value = getattr(estimator, axis)
+    if isinstance(values, DecoupledL2) and value == 0:
+        return L2(0.0, decoupled=True)
+    return value

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +49,13 @@ class Space:
         conditions: for an axis, the values that others must have for it to be there.
         layered: parameters that are tuples, put together from ``name.depth``, ``name.1`` and so
             on, or from ``name.depth``, ``name.shape`` and ``name.units``.
+        first: candidates that a search begins with, before a sampler chooses any.
     """
 
     axes: Mapping[str, Distribution]
     conditions: Mapping[str, Condition] = field(default_factory=dict)
     layered: tuple[str, ...] = ()
+    first: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def of(cls, given: Any) -> Space:
@@ -84,6 +86,20 @@ class Space:
             _add(axes, conditions, name, entry)
         layered = tuple(name for name, entry in given.items() if _is_layered(entry))
         return cls(_ordered(axes, conditions), conditions, layered)
+
+    def without(self, names: Collection[str]) -> Space:
+        """Return the space without some of its parameters, which all candidates have alike.
+
+        Of the first candidates, where ``"preset"`` is among these, the first is left.
+        """
+        axes = {name: each for name, each in self.axes.items() if name not in names}
+        conditions = {
+            name: {other: allowed for other, allowed in each.items() if other not in names}
+            for name, each in self.conditions.items()
+        }
+        first = self.first[:1] if "preset" in names else self.first
+        kept = ({k: v for k, v in each.items() if k not in names} for each in first)
+        return replace(self, axes=axes, conditions=conditions, first=tuple(kept))
 
     def candidate(self, value: Callable[[str, Distribution], Any]) -> dict[str, Any]:
         """Return a candidate, asking ``value`` for that of each axis whose conditions hold."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from wellfit.core.hyper import Config
@@ -27,6 +27,36 @@ class SamplerRun:
         """Hear what candidates scored; higher is better, NaN is a failure."""
 
 
+class FirstCandidates(SamplerRun):
+    """Candidates that are known, and after them those that a sampler chooses.
+
+    What the known ones score is none of the sampler's concern, as they need not lie in its space.
+
+    Args:
+        first: the known candidates.
+        rest: the sampler's run.
+    """
+
+    def __init__(self, first: Iterable[Mapping[str, Any]], rest: SamplerRun) -> None:
+        self._first, self._rest = [dict(each) for each in first], rest
+        self.size = None if rest.size is None else rest.size + len(self._first)
+        self._given: list[Candidate] = []
+
+    def ask(self, n: int) -> list[Candidate]:
+        """Return known candidates while there are any, then the sampler's."""
+        known, self._first = self._first[:n], self._first[n:]
+        self._given += known
+        return [*known, *self._rest.ask(n - len(known))] if len(known) < n else known
+
+    def tell(self, candidates: Sequence[Candidate], scores: Sequence[float]) -> None:
+        """Tell the sampler what its own candidates scored."""
+        given = {id(each) for each in self._given}
+        pairs = zip(candidates, scores, strict=True)
+        own = [(each, score) for each, score in pairs if id(each) not in given]
+        if own:
+            self._rest.tell([each for each, _ in own], [score for _, score in own])
+
+
 class Sampler(Config, family="sampler"):
     """Chooses candidates from a space.
 
@@ -45,6 +75,11 @@ class Sampler(Config, family="sampler"):
         """Return how many of ``count`` candidates are asked for before any is scored."""
         return count
 
+    def begin(self, space: Space, seed: int) -> SamplerRun:
+        """Begin a search, with the space's first candidates where it has any."""
+        run = self.start(space, seed)
+        return FirstCandidates(space.first, run) if space.first else run
+
     def start(self, space: Space, seed: int) -> SamplerRun:
-        """Begin a search."""
+        """Begin to choose candidates."""
         raise NotImplementedError

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from wellfit.core.metrics import Metric
-from wellfit.report.searches.search_table import Results, scores_of
+from wellfit.report.searches.search_table import Results, named, scores_of, searched_values
 
 # The columns that are not parameters, in front of them.
 FIGURES = ("rank", "mean", "std", "fits", "seconds")
@@ -95,12 +95,14 @@ def metric_of(scoring: str | None, estimator: str) -> Metric:
 
 
 def cells(candidate: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters as a table's cells: layers as ``64-32``.
+    """Return parameters as a table's cells: layers as ``64-32``, None as a word.
 
-    >>> cells({"hidden_layer_sizes": (64, 32), "l2": np.float64(0.5)})
-    {'hidden_layer_sizes': '64-32', 'l2': 0.5}
+    An empty cell is that of a candidate without the parameter.
+
+    >>> cells({"hidden_layer_sizes": (64, 32), "l2": np.float64(0.5), "max_norm": None})
+    {'hidden_layer_sizes': '64-32', 'l2': 0.5, 'max_norm': 'None'}
     """
-    return {key: _cell(value) for key, value in candidate.items()}
+    return {key: _cell(value) for key, value in searched_values(candidate).items()}
 
 
 def _cell(value: Any) -> Any:
@@ -108,4 +110,4 @@ def _cell(value: Any) -> Any:
         value = value.item()
     if isinstance(value, (list, tuple)):
         return "-".join(str(_cell(item)) for item in value)
-    return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
+    return value if isinstance(value, (bool, int, float, str)) else named(value)

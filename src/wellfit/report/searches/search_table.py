@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellfit.core.errors import InputError, UnknownNameError
+from wellfit.core.hyper import Config
 from wellfit.core.metrics import Metric
 from wellfit.core.words import parameter_titles, short
 
@@ -40,8 +41,10 @@ class SearchedParameter:
         present = [value for value in values if value is not ...]
         if all(_is_number(value) for value in present):
             places = np.array([np.nan if value is ... else value for value in values], float)
-            positive = bool(np.nanmin(places) > 0)
-            return cls(title, places, (), _by_factors(places) if log is None else log and positive)
+            by_factors = bool(np.nanmin(places) >= 0) and _by_factors(places[places > 0], log)
+            # Zero has no place among factors: a penalty of 0 is as good as none.
+            places[by_factors & (places == 0)] = np.nan
+            return cls(title, places, (), by_factors)
         names = tuple(dict.fromkeys(named(value) for value in sorted(present, key=_order)))
         positions = [
             np.nan if value is ... else float(names.index(named(value))) for value in values
@@ -105,13 +108,14 @@ class SearchTable:
             InputError: no candidate has a score, or none has parameters.
         """
         scores = scores_of(results, metric)
-        keys = list(dict.fromkeys(key for params in results["params"] for key in params))
+        candidates = [searched_values(params) for params in results["params"]]
+        keys = list(dict.fromkeys(key for params in candidates for key in params))
         if not keys or not np.isfinite(scores).any():
             raise InputError(
                 f"{len(scores)} candidates with {len(keys)} parameters, of which "
                 f"{np.isfinite(scores).sum()} have a {metric}; expected at least one with both"
             )
-        columns = {key: [params.get(key, ...) for params in results["params"]] for key in keys}
+        columns = {key: [params.get(key, ...) for params in candidates] for key in keys}
         parameters = [
             SearchedParameter.of(
                 title, columns[key], None if log is None else bool({key, title} & {*log})
@@ -168,6 +172,25 @@ def scores_of(results: Results, metric: str) -> NDArray[np.float64]:
     return np.where(np.isfinite(scores), scores, np.nan)
 
 
+def searched_values(candidate: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a candidate's parameters, a decoupled penalty as its strength.
+
+    Searches vary the strength, and a number can be ranked and drawn; the name says what it is of.
+
+    >>> searched_values({"l2": {"is": "L2", "strength": 0.1, "decoupled": True, "only": []}})
+    {'l2 decoupled': 0.1}
+    """
+    found: dict[str, Any] = {}
+    for name, value in candidate.items():
+        parts = dict(value.values()) if isinstance(value, Config) else value
+        plain = isinstance(parts, Mapping) and not parts.get("only")
+        if plain and parts.get("decoupled") is True and "strength" in parts:
+            found[f"{name} decoupled"] = parts["strength"]
+        else:
+            found[name] = value
+    return found
+
+
 def named(value: Any) -> str:
     """Return a value as a label.
 
@@ -195,14 +218,17 @@ def _order(value: Any) -> tuple[int, Any]:
     return 2, named(value)
 
 
-def _by_factors(places: NDArray[np.float64]) -> bool:
-    """Return whether numbers look like samples on a log scale: their median is near its middle.
+def _by_factors(known: NDArray[np.float64], log: bool | None = None) -> bool:
+    """Return whether positive numbers look like samples on a log scale, unless ``log`` says so.
+
+    The median of such samples is near the middle of the scale.
 
     >>> _by_factors(np.array([0.001, 0.01, 0.1])), _by_factors(np.array([10, 20, 50, 80, 100]))
     (True, False)
     """
-    known = places[~np.isnan(places)]
-    if known.min() <= 0 or known.max() < _LOG_FROM * known.min():
+    if log is not None or not len(known):
+        return bool(log and len(known))
+    if known.max() < _LOG_FROM * known.min():
         return False
     return _skewness(np.log(known)) <= _skewness(known) + 1e-6
 
