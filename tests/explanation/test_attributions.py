@@ -31,8 +31,10 @@ from wellfit.core.errors import (
     MissingExtraError,
     UnknownNameError,
 )
-from wellfit.explanation import Attributions, attribute, explain
+from wellfit.explanation import Attributions, attribute, attributions, explain
+from wellfit.explanation.members import spread_of
 from wellfit.explanation.outputs import Scale
+from wellfit.explanation.quadrature import integrate
 from wellfit.nn import EntityEmbedding, Quantile
 
 RNG = np.random.default_rng(0)
@@ -120,13 +122,35 @@ def test_attributions_add_up_to_what_the_model_predicts(name: str) -> None:
     own: Any = model(name)
     rows: Any = ROWS.get(name, TABLE)
     found = attribute(own, rows[:4], baseline=rows)
-    scale = 1 if hasattr(own, "predict_proba") else float(Y.std())
+    scale = spread_of(own)[0]  # of classes 1
     assert np.abs(found.error).max() <= 1e-4 * scale
     np.testing.assert_allclose(found.prediction, predicted(own, rows[:4], found), rtol=2e-4)
     assert np.abs(found.sums).max() > 0
     if hasattr(rows, "columns"):
         assert found.columns == tuple(rows.columns)
         assert not found.values[:, found.columns.index("flat")].any()
+
+
+def test_an_average_of_wide_networks_is_explained_by_few_points_and_as_by_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each of hundreds of rectified units bends the path somewhere."""
+    clf = MLPClassifier((64, 64), bagging=4, epochs=6, learning_rate=0.03, random_state=0)
+    clf.fit(TABLE, TWO)
+    points = []
+
+    def counted(*given: Any) -> Any:
+        found = integrate(*given)
+        points.append(found.points / 3)
+        return found
+
+    monkeypatch.setattr(attributions, "integrate", counted)
+    found = attribute(clf, TABLE[:3], baseline=TABLE)
+    monkeypatch.setattr(attributions, "_TOLERANCE", 1e-6)
+    exact = attribute(clf, TABLE[:3], baseline=TABLE)
+    np.testing.assert_allclose(found.values, exact.values, atol=5e-5)
+    few, many = points
+    assert few < min(1000, many / 2)
 
 
 @pytest.mark.usefixtures("jumps_everywhere")
