@@ -47,6 +47,7 @@ def test_the_terminal_says_which_networks_train_and_how_many_there_are(
     assert f"{size:,} parameters of {count} networks" in text
     assert "Loss, mean of several networks" in text
     assert "kept: epoch" not in text
+    assert "Curves and epochs are those of 'its own'" in text
 
 
 def test_the_time_is_that_of_all_networks(trained: tuple[Path, str]) -> None:
@@ -73,6 +74,7 @@ def test_page_and_card_agree_with_the_terminal(trained: tuple[Path, str]) -> Non
     assert size in page
     assert "Loss, mean of several networks" in page
     assert "median best epoch" in page or "early_stopped" in page
+    assert "Curves and epochs are those of &#39;its own&#39;" in page
     done("card", run)
     card = (run / "MODEL_CARD.md").read_text()
     assert f"| parameters | {size} of {count} networks |" in card

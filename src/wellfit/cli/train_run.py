@@ -48,7 +48,7 @@ from wellfit.core.model_folder import is_model
 from wellfit.core.words import duration, moment, pluralize, spent
 from wellfit.diagnose import Report
 from wellfit.estimators import load_model
-from wellfit.estimators.display import architecture_rows
+from wellfit.estimators.display import architecture_rows, own_architecture_note
 from wellfit.estimators.settings import holds_out
 from wellfit.estimators.stopping import stopping_of
 from wellfit.fitting.pretrained.start import in_words
@@ -353,3 +353,4 @@ def _print_architectures(model: Model, console: Console) -> None:
     for row in rows:
         table.add_row(*row)
     console.print(table)
+    console.print(own_architecture_note(model.network_), style="dim", soft_wrap=True)

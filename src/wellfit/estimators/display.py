@@ -12,6 +12,7 @@ from wellfit.core.lazy import public
 from wellfit.core.markup import Markup, paragraph, table
 from wellfit.core.metrics import Metric
 from wellfit.core.words import moment, pluralize, spent
+from wellfit.estimators.architectures import OWN
 from wellfit.fitting import FittedNetwork
 from wellfit.fitting.record import TrainingRecord
 
@@ -24,7 +25,7 @@ def with_summary(diagram: str, network: FittedNetwork | None) -> str:
     if network is None:
         return diagram
     heads, rows = architecture_rows(network)
-    below = table(rows, heads) if rows else ""
+    below = table(rows, heads) + paragraph(own_architecture_note(network)) if rows else ""
     return f"{diagram}<p>{escape(summary(network))}</p>{below}"
 
 
@@ -38,6 +39,18 @@ def architecture_rows(network: FittedNetwork) -> tuple[list[str], list[list[str]
     return heads, [
         [each.name, f"{each.weight:.2f}", metric.format(each.oob, more=1)] for each in known
     ]
+
+
+def own_architecture_note(network: FittedNetwork) -> str:
+    """Return which of several architectures curves and epochs are of; empty of a single one."""
+    first, *others = network.architectures or (None,)
+    if first is None:
+        return ""
+    # One of whose networks diverged has no score; then it is the one that counts most.
+    kept = (one for one in (first, *others) if one.name == OWN and np.isfinite(one.oob))
+    shown = next(kept, first)
+    left_out = "" if shown.weight else ", which the average leaves out"
+    return f"Curves and epochs are those of {shown.name!r}{left_out}."
 
 
 def summary(network: FittedNetwork) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from wellfit.core.words import moment, spent
 from wellfit.diagnose.verdicts.result import missing
-from wellfit.estimators.display import architecture_rows, average_of
+from wellfit.estimators.display import architecture_rows, average_of, own_architecture_note
 from wellfit.report.page.blocks import (
     Block,
     Code,
@@ -243,6 +243,7 @@ def learning_blocks(run: RunData) -> Iterator[Block]:
         heads, rows = architecture_rows(run.model.network_)
         if rows:
             yield TableBlock(heads, rows, title="Architectures in the average")
+            yield Prose(own_architecture_note(run.model.network_))
 
 
 def run_blocks(run: RunData) -> Iterator[Block]:
