@@ -80,11 +80,13 @@ def test_time_that_orders_the_rows_is_called_so_and_no_leak(form: str, shuffled:
     assert found["leaking_columns"].outcome is Outcome.PASS
 
 
-def test_a_date_that_only_one_class_has_is_a_leak_and_no_order() -> None:
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_a_date_that_only_one_class_has_is_a_leak_and_no_order(share: float) -> None:
     table, y = by_time()
-    left = np.random.default_rng(2).random(len(y)) < 0.3
+    left = np.random.default_rng(2).random(len(y)) < share
     table = table[["x"]].assign(closed=table["ts"].where(left))
-    found = check_data(MLPClassifier(), table, left)
+    order = np.random.default_rng(3).permutation(len(y))
+    found = check_data(MLPClassifier(), table.iloc[order].reset_index(drop=True), left[order])
     assert found["leaking_columns"].outcome is Outcome.FAIL
     assert found["row_order"].outcome is Outcome.PASS
 

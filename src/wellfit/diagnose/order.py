@@ -18,7 +18,6 @@ from wellfit.preprocessing.columns import kind_of
 
 _MOST = 200  # columns looked at
 _FEWEST = 20  # rows, and distinct values of what orders them
-_PRESENT = 0.5  # share of the rows that have a value in what orders them
 _DENSE = 3  # times the number of rows that running numbers may span
 
 # Parts of a calendar, from the longest; a column's name has one of these words in it.
@@ -217,10 +216,8 @@ def _by_column(column: pd.Series[Any], what: str, y: NDArray[Any]) -> Iterator[O
         return
     if not len(known):
         return
-    if len(known) < _PRESENT * len(values):
-        return  # where most are missing, whether a value is there says more than its order
-    if len(known) < len(values):
-        values = np.where(np.isnan(values), np.nanmin(values) - 1, values)
+    if len(known) < len(values):  # whether a value is there may say much, and is no order
+        values, y = known, y[np.isfinite(values)]
     inorder = _sorted(values)
     dense = bool(len(values) - 1 <= np.ptp(values) < _DENSE * len(values))
     if not (what == "date" or inorder or dense):
