@@ -78,7 +78,7 @@ def test_page_and_card_agree_with_the_terminal(trained: tuple[Path, str]) -> Non
     done("card", run)
     card = (run / "MODEL_CARD.md").read_text()
     assert f"| parameters | {size} of {count} networks |" in card
-    assert f", {count} networks with the weights of their best epochs" in card
+    assert f"| training | {count} networks with the weights of their best epochs |" in card
 
 
 def test_no_epoch_is_marked_on_the_mean_of_several_curves() -> None:

@@ -37,8 +37,8 @@ _USE = (
 _HARM = "Does it use sensitive data, or decide about people? Which harm can its errors do?"
 _SHOWN_SETTINGS = (
     *("hidden_layer_sizes", "layers", "activation", "optimizer", "lr_schedule", "batch_size"),
-    *("epochs", "dropout", "l1", "l2", "class_weight", "bagging", "calibration", "preprocess"),
-    "pretrained",
+    *("epochs", "dropout", "l1", "l2", "class_weight", "bagging", "architectures", "calibration"),
+    *("preprocess", "pretrained"),
 )
 
 
@@ -114,8 +114,10 @@ def _trained(run: RunData) -> str:
         return "unfinished" if run.result is None else ""
     best = ended.get("best_epoch")
     kept = f", weights of epoch {best}" if best and best != ended["epochs"] else ""
+    settings, several = run.config.get("settings") or {}, ended.get("networks", "several")
+    if settings.get("architectures"):  # of which the epochs that are known are one's
+        return f"{several} networks with the weights of their best epochs"
     if run.averages:
-        several = ended.get("networks", "several")
         kept = f", {several} networks with the weights of their best epochs, the median is {best}"
     return f"{pluralize(ended['epochs'], 'epoch')}{kept} ({ended.get('status', '')})"
 

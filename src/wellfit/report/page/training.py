@@ -97,7 +97,8 @@ def summary_blocks(run: RunData) -> Iterator[Block]:
         if network.n_networks > 1:
             yield Prose(
                 f"The model is {average_of(network)}. Each has the weights of its own best epoch. "
-                "Layers, weights and embeddings are shown of the first."
+                "Layers, weights and embeddings are shown of the first. "
+                f"{own_architecture_note(network)}"
             )
         yield network_drawing(network.weights.network, network.n_networks)
 
