@@ -554,6 +554,28 @@ def test_the_kept_epoch_is_marked():
     assert chart.table.head == ["epoch", "training", "validation"]
 
 
+def test_runs_of_other_targets_are_told_and_charts_name_those_with_the_score():
+    def scored(name, target, metric):
+        score = {"name": metric, "value": 0.5, "low": 0.4, "high": 0.6, "of": ""}
+        return RunData(name, name, {"data": {"target": target}}, result={"test": [score]})
+
+    runs = [
+        scored("a", "sold", "accuracy"),
+        scored("b", "price", "R²"),
+        scored("c", "price", "R²"),
+    ]
+    summary = comparison_page(runs).sections[0].blocks
+    told = [block.text for block in summary if isinstance(block, Prose)]
+    assert told == [
+        "These runs predict different targets (sold, price): each score is to be read beside its "
+        "own baseline."
+    ]
+    charts = [block.chart for block in summary if isinstance(block, Plot)]
+    assert [list(chart.y.names) for chart in charts] == [["a"], ["b", "c"]]
+    assert [mark.color for chart in charts for mark in chart.marks] == [0, 1, 2]
+    assert [mark.y.tolist() for mark in charts[1].marks] == [[0.0], [1.0]]
+
+
 def test_pages_of_runs_without_anything_can_be_written():
     bare = RunData("run", "run", {})
     for page in (run_page(bare), comparison_page([bare, bare])):

@@ -55,6 +55,13 @@ def _summary(runs: Sequence[RunData]) -> Iterator[Block]:
             "directly comparable.",
             "warn",
         )
+    targets = dict.fromkeys(str(run.about.get("target")) for run in runs)
+    if len(targets) > 1:
+        yield Prose(
+            f"These runs predict different targets ({', '.join(targets)}): each score is to be "
+            "read beside its own baseline.",
+            "warn",
+        )
     titles = dict.fromkeys(score_title(score) for run in runs for score in _scores(run))
     yield _table(runs, list(titles))
     for title in titles:
@@ -84,14 +91,14 @@ def _with_interval(score: Mapping[str, Any]) -> str:
 
 
 def _intervals(runs: Sequence[RunData], title: str) -> Plot:
-    """Return a score of each run with its interval."""
+    """Return a score of each run that has it, with its interval."""
     marks, rows, metric = [], [], Metric.of(title)
-    for place, run in enumerate(runs):
+    for color, run in enumerate(runs):
         score = next((one for one in _scores(run) if score_title(one) == title), None)
         if score is None or score["value"] is None:
             continue
         metric = Metric.of(score["name"])
-        marks.append(_score_mark(score, place))
+        marks.append(_score_mark(score, len(rows), color))
         rows.append([run.name, *(format_score(score, key) for key in ("value", "low", "high"))])
     words = "; ".join(f"{row[0]} {row[1]} ({row[2]} to {row[3]})" for row in rows)
     table = TableBlock(["run", title, "from", "to"], rows, title=f"{title} with 95 % intervals")
@@ -100,12 +107,12 @@ def _intervals(runs: Sequence[RunData], title: str) -> Plot:
         f"{title} on test rows: {words}",
         marks,
         Axis(metric.label, metric=metric),
-        Axis(names=[run.name for run in runs], downwards=True),
+        Axis(names=[name for name, *_ in rows], downwards=True),
     )
-    return Plot(chart, table, height=150 + 34 * len(runs))
+    return Plot(chart, table, height=150 + 34 * len(rows))
 
 
-def _score_mark(score: Mapping[str, Any], place: int) -> Points:
+def _score_mark(score: Mapping[str, Any], place: int, color: int) -> Points:
     """Return a score as a point with its interval, in the unit of the axis."""
     scale = Metric.of(score["name"]).scale
     value, low, high = (score[key] for key in ("value", "low", "high"))
@@ -114,7 +121,7 @@ def _score_mark(score: Mapping[str, Any], place: int) -> Points:
     return Points(
         scale * floats([value]),
         floats([place]),
-        color=place,
+        color=color,
         size=7,
         errors=errors,
         sideways=True,
