@@ -16,6 +16,7 @@ from sklearn.inspection import partial_dependence as dependence_of_sklearn
 
 import wellfit
 from wellfit import MLPClassifier, MLPRegressor
+from wellfit.charts import Chart, effect_chart
 from wellfit.core.errors import InputError, UnknownNameError
 from wellfit.explanation import (
     accumulated_local_effects,
@@ -130,6 +131,19 @@ def test_accumulated_effects_are_the_formula_of_the_paper() -> None:
     np.testing.assert_allclose(found.values[:, 0], summed - centre)
     np.testing.assert_array_equal(found.counts[1:], counts)
     assert sum(counts) == len(X)
+
+
+def test_effects_beyond_1_are_not_called_probabilities() -> None:
+    x, labels = np.array([1.0, 2.0]), ("1", "2")
+
+    def told(highest: float, unit: str) -> Chart:
+        values = {"yes": np.array([0.2, highest])}
+        return effect_chart("a", x, labels, values, unit, accumulated=True)
+
+    assert "no probabilities" in told(1.08, "probability").details
+    assert "no probabilities" not in told(0.9, "probability").details
+    assert "no probabilities" not in told(1.08, "prediction").details
+    assert told(0.9, "probability").y.title == "mean probability and effect"
 
 
 def test_accumulated_effects_leave_out_what_goes_along() -> None:

@@ -89,6 +89,10 @@ def test_no_epoch_is_marked_on_the_mean_of_several_curves() -> None:
     assert not any(isinstance(each, Rule) for each in mean.marks)
     assert mean.title == "Loss, mean of several networks"
     assert "epoch 2" not in mean.summary
+    assert "over the networks that trained so long" in mean.details
+    rates = {"learning_rate": [0.1, 0.2]}
+    (rate,) = learning_charts(rates, names=["learning_rate"], averaged=True)
+    assert rate.title == "Learning rate"
 
 
 def test_the_summary_has_each_networks_own_best_epoch(tmp_path: Path) -> None:

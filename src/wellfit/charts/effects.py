@@ -67,8 +67,8 @@ def effect_chart(
         f"{kind}: {_range_of(column, labels, values)}",
         marks,
         Axis(column, names=() if numbers is not None else [cut(label) for label in labels]),
-        Axis(f"{'' if accumulated else 'mean '}{unit}"),
-        (_ACCUMULATED if accumulated else _DEPENDENCE) + rows,
+        Axis(f"mean {unit} and effect" if accumulated else f"mean {unit}"),
+        (_ACCUMULATED if accumulated else _DEPENDENCE) + rows + _beyond(values, unit),
     )
 
 
@@ -77,6 +77,14 @@ _ACCUMULATED = (
     "The mean prediction, and by how much predictions differ from it with the column's value, "
     "by differences among rows that have about that value."
 )
+
+
+def _beyond(values: Mapping[str, Floats], unit: str) -> str:
+    """Return what to say of accumulated effects that lie where no probability does."""
+    every = np.concatenate([*values.values()])
+    if unit != "probability" or (every.min() >= 0 and every.max() <= 1):
+        return ""
+    return " Effects that add up are no probabilities, and may lie beyond 0 and 1."
 
 
 def _range_of(column: str, labels: Sequence[str], values: Mapping[str, Floats]) -> str:

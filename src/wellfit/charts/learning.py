@@ -144,6 +144,7 @@ def metric_chart(
     last = max((int(line.x[-1]) for line in lines if len(line.x)), default=1)
     kept = int(best) if best and best < last and not averaged else None
     title = title or _capital(metric.title)
+    averaged = averaged and name != "learning_rate"  # which is the same of all
     title += ", mean of several networks" if averaged else ""
     log = not metric.higher_is_better and _needs_log_axis(lines)
     y = Axis(unit or metric.label, log=log, metric=metric)
@@ -162,7 +163,8 @@ def metric_chart(
         marks,
         Axis(by, low=1 - margin, high=max(last, 2) + margin, whole=True),
         y,
-        _details(lines, y, f"{by} {kept}" if kept else ""),
+        _details(lines, y, f"{by} {kept}" if kept else "")
+        + (" Each mean is over the networks that trained so long." if averaged else ""),
     )
 
 
