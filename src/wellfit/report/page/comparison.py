@@ -92,7 +92,9 @@ def _with_interval(score: Mapping[str, Any]) -> str:
 
 def _intervals(runs: Sequence[RunData], title: str) -> Plot:
     """Return a score of each run that has it, with its interval."""
-    marks, rows, metric = [], [], Metric.of(title)
+    marks: list[Points] = []
+    rows: list[list[str]] = []
+    metric = Metric.of(title)
     for color, run in enumerate(runs):
         score = next((one for one in _scores(run) if score_title(one) == title), None)
         if score is None or score["value"] is None:
