@@ -8,6 +8,7 @@ from sklearn.base import clone
 from wellfit import MLPClassifier, MLPRegressor
 from wellfit.core import registry
 from wellfit.core.hyper import resolve
+from wellfit.datasets import Dataset
 from wellfit.estimators.without_auto import without_auto
 from wellfit.model_selection import Random, Sampler, SearchCV, Space, default_space
 from wellfit.model_selection.distributions import Choices, Number
@@ -163,3 +164,34 @@ def test_what_all_candidates_have_alike_is_left_out():
     assert list(space.without(["l2"]).axes) == ["dropout"]
     assert space.without(["l2"]).first == ({"preset": "default"}, {"preset": "fast"})
     assert space.without(["preset"]).first == ({"l2": 0.1},)
+
+
+def test_samplers_of_optuna_suggest_decoupled_penalties():
+    pytest.importorskip("optuna")
+    estimator, (X, y) = CASES["numbers"]
+    space = default_space(estimator, X, y)
+    run = resolve(Sampler, "tpe").begin(space, seed=0)
+    candidates = run.ask(5)
+    assert candidates[:2] == list(space.first)
+    for candidate in candidates[2:]:
+        assert candidate["l2"].decoupled
+        assert 0.02 <= candidate["l2"].strength <= 0.5
+    run.tell(candidates, [1.0, 2.0, 3.0, 4.0, 5.0])
+
+
+def test_of_few_rows_the_space_has_no_wide_submodels():
+    estimator, (X, y) = CASES["numbers"]
+    few, many = (
+        default_space(estimator, np.resize(X, (rows, 3)), np.resize(y, rows)).axes
+        for rows in (1200, 10_000)
+    )
+    assert (256, 256) not in few["hidden_layer_sizes"].values()
+    assert (256, 256) in many["hidden_layer_sizes"].values()
+
+
+def test_a_data_set_in_files_has_the_space_of_its_rows(tmp_path):
+    X, y = numbers(1200)
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    frame.assign(y=y).to_parquet(tmp_path / "rows.parquet")
+    streamed = default_space(MLPRegressor(), Dataset.from_parquet(tmp_path, target="y"))
+    assert streamed == default_space(MLPRegressor(), frame, y)
