@@ -72,6 +72,7 @@ def test_a_space_begins_with_presets_as_plain_fits_would_train_them(case):
         assert here.network_.layers == plain.network_.layers
         assert here.history_["loss"] == plain.history_["loss"]
         np.testing.assert_array_equal(here.outputs(X[:9]), plain.outputs(X[:9]))
+        assert ("submodels" in candidate) == (candidate.get("n_submodels", 1) > 1)
         assert "auto" not in [value for value in candidate.values() if isinstance(value, str)]
 
 

@@ -41,7 +41,8 @@ search_app = typer.Typer(cls=_OneByDefault, help="Search hyper-parameters by cro
 
 @search_app.command(
     "run",
-    epilog="`wellfit search show RUN` prints the candidates of a search and draws its figures.",
+    epilog="`wellfit search show RUN` prints the candidates of a search and draws its figures. "
+    "No candidate averages several networks, as `wellfit train DATA --preset best` does.",
 )
 @options.takes(
     options.DataOptions,
