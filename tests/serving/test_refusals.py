@@ -48,6 +48,17 @@ REFUSED: dict[str, tuple[Any, bytes, str]] = {
         b"",
         "column 'age' holds 'old' in row 2 of the request; expected a number, as in training",
     ),
+    "a number as text": (
+        [ROW, {**ROW, "age": "25"}],
+        b"",
+        "column 'age' holds the text '25' among numbers, in row 2 of the request; expected a "
+        "number, as in training: no text",
+    ),
+    "rows in an object": (
+        {"instances": [ROW]},
+        b"",
+        "the request has none of the model's columns, 'age', 'hours', 'job', …; expected",
+    ),
     "number for a boolean": (
         [{**ROW, "member": 2}],
         b"",

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from wellfit.core.arrays import LARGEST
 from wellfit.core.errors import DataError
-from wellfit.datasets.cells import decimals_of, inferred_type, is_plain, is_text, read_as
+from wellfit.datasets.cells import (
+    decimals_of,
+    inferred_type,
+    is_plain,
+    is_text,
+    number_of,
+    read_as,
+)
 from wellfit.datasets.schema import CellType, Decimal, TableSchema
 
 if TYPE_CHECKING:
@@ -45,14 +52,12 @@ def typed(table: pd.DataFrame, schema: TableSchema, separator: str, place: Place
             columns[name], unread = read_as(column, kind, decimal)
             if unread.any():
                 row = int(unread.to_numpy().argmax())
-                cell = column.iloc[row]
-                shown = repr(cell) if isinstance(cell, str) else str(cell)
+                cell, where = column.iloc[row], place(int(table.index[row]))
                 # Without a target, it isn't the schema of a training table.
                 why = "as in training" if schema.target else "as its type was given"
-                raise DataError(
-                    f"column {name!r} holds {shown} in {place(int(table.index[row]))}; expected "
-                    f"{_expected(kind, schema.decimals.get(name))}, {why}{_hint(cell)}"
-                )
+                expected = _expected(kind, schema.decimals.get(name))
+                mixed = kind == "number" and not is_text(column)
+                raise DataError(_message(name, cell, where, f"{expected}, {why}", mixed))
     return table.assign(**columns) if columns else table
 
 
@@ -138,6 +143,20 @@ def _decimal(
         usual = _usual(separator)
         known = usual if usual in marks else min(marks)
     return known
+
+
+def _message(name: str, cell: Any, where: str, expected: str, mixed: bool) -> str:
+    """Return what to say of a cell that isn't of its column's type.
+
+    ``mixed`` columns hold text and numbers, as they may in JSON and in workbooks.
+    """
+    if mixed and isinstance(cell, str) and number_of(cell) is not None:
+        return (
+            f"column {name!r} holds the text {cell!r} among numbers, in {where}; expected "
+            f"{expected}: no text, without quotation marks"
+        )
+    shown = repr(cell) if isinstance(cell, str) else str(cell)
+    return f"column {name!r} holds {shown} in {where}; expected {expected}{_hint(cell)}"
 
 
 def _hint(cell: Any) -> str:

@@ -107,6 +107,11 @@ class RowForm:
         refuse_missing(shown, self.columns, origin)
 
     def _of_columns(self, columns: dict[str, Any], ignore_extra: bool) -> Columns:
+        if not any(name in columns for name in self.columns):
+            # Other servers want rows within an object: under "instances", "inputs", "data".
+            named = ", ".join(map(repr, self.columns[:3]))
+            more = ", …" if len(self.columns) > 3 else ""
+            raise DataError(f"{ORIGIN} has none of the model's columns, {named}{more}; {_FORMS}")
         self._refuse_lacking(columns, ORIGIN)
         if not ignore_extra:
             self.refuse_extra(columns)
