@@ -148,6 +148,14 @@ def test_effects_beyond_1_are_not_called_probabilities() -> None:
     assert told(0.9, "probability").y.title == "mean probability and effect"
 
 
+def test_differences_from_the_mean_are_not_called_predictions() -> None:
+    two = MLPClassifier((4,), epochs=2, random_state=0).fit(TABLE, TABLE["a"] > 0)
+    accumulated = accumulated_local_effects(two, TABLE, "a").to_frame()
+    assert list(accumulated) == ["a", "effect on probability of True"]
+    assert (accumulated.iloc[:, 1] < 0).any()
+    assert list(partial_dependence(two, TABLE, "a").to_frame()) == ["a", "probability of True"]
+
+
 def test_accumulated_effects_leave_out_what_goes_along() -> None:
     """a and b are nearly one: beyond what rows have, the formula leaps, which ALE never sees."""
     model = Formula(lambda X: X["b"] + 100 * ((X["a"] - X["b"]).abs() > 3))

@@ -19,6 +19,7 @@ from wellfit.core.words import pluralize, short, signed
 from wellfit.core.writing import write
 from wellfit.explanation import Attributions, Explanation, attribute, baseline_rows
 from wellfit.explanation import explain as explained
+from wellfit.explanation.outputs import titled
 from wellfit.inference.table_schema import table_schema
 
 if TYPE_CHECKING:
@@ -137,6 +138,8 @@ def _written(request: ExplanationRequest, found: Explanation) -> list[Path]:
     parts = []
     for effect in found.effects:
         frame = effect.to_frame()
+        # Both kinds of effects are of the same outputs.
+        frame.columns = [effect.column, *(titled(effect.unit, name) for name in effect.outputs)]
         long = frame.melt(id_vars=effect.column, var_name="output", value_name="effect")
         long = long.rename(columns={effect.column: "value"})
         parts.append(long.assign(column=effect.column, kind=effect.name.lower()))

@@ -45,6 +45,10 @@ class AccumulatedEffects(ColumnEffect):
         """The standard name of the effect."""
         return "Accumulated local effects"
 
+    def head(self, output: str) -> str:
+        """Return what an output's values are: differences from the mean prediction."""
+        return f"effect on {super().head(output)}"
+
     @property
     def chart(self) -> Chart:
         """The effect, added to the mean prediction."""

@@ -66,8 +66,12 @@ class ColumnEffect:
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each of the column's values, a column for each output."""
         cells: Any = self.labels if self.numbers is None else self.numbers
-        columns = {titled(self.unit, name): each for name, each in self._named()}
+        columns = {self.head(name): each for name, each in self._named()}
         return pd.DataFrame({self.column: cells, **columns})
+
+    def head(self, output: str) -> str:
+        """Return what an output's values are, in words."""
+        return titled(self.unit, output)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the effect.
