@@ -7,11 +7,13 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from sklearn.datasets import load_breast_cancer
 from typer.testing import Result
 
@@ -20,6 +22,7 @@ from wellfit.cli.dashboard.runs import RunMonitor
 from wellfit.cli.evaluation import evaluate, names_of
 from wellfit.cli.request import Request
 from wellfit.cli.source import SplitData, open_source
+from wellfit.cli.training_summary import training_summary
 from wellfit.datasets import Dataset
 from wellfit.estimators import load_model
 
@@ -368,6 +371,32 @@ def test_an_activation_for_each_layer(here: Path, wellfit: Wellfit) -> None:
     done = wellfit(*TRAIN, *words)
     assert done.exit_code == 0, done.output
     assert "2 hidden layers of 8, 4 units, relu, elu" in done.output
+
+
+@pytest.mark.parametrize(
+    ("rows", "network", "rate"),
+    [
+        (
+            1400,
+            "6 submodels with 2 hidden layers of 128, 128 units, relu, l2 0.1 decoupled",
+            0.003,
+        ),
+        (60, "2 hidden layers of 256, 256 units, relu, dropout 0.1", 0.001),
+    ],
+)
+def test_what_auto_stands_for_is_shown(
+    tmp_path: Path, rows: int, network: str, rate: float
+) -> None:
+    columns = np.random.default_rng(0).normal(size=(rows, 2)).round(4)
+    pd.DataFrame(columns, columns=["x", "y"]).to_csv(tmp_path / "data.csv", index=False)
+    source = open_source(Request(str(tmp_path / "data.csv"), target="y"))
+    console = Console(width=100, record=True, file=StringIO())
+    console.print(training_summary(MLPRegressor(), source))
+    shown = console.export_text()
+    assert f"network     {network} " in shown
+    assert f"learning rate {rate} " in shown
+    # What can't be used is refused by the fit, after the data have been looked at.
+    console.print(training_summary(MLPRegressor(validation_fraction=2), source))
 
 
 def test_a_number_clips_the_norm(here: Path, wellfit: Wellfit) -> None:

@@ -196,3 +196,17 @@ def test_a_data_set_in_files_has_the_space_of_its_rows(tmp_path):
     frame.assign(y=y).to_parquet(tmp_path / "rows.parquet")
     streamed = default_space(MLPRegressor(), Dataset.from_parquet(tmp_path, target="y"))
     assert streamed == default_space(MLPRegressor(), frame, y)
+
+
+def test_rows_that_are_given_for_validation_leave_all_to_train_on():
+    X, y = numbers(1050)
+    assert without_auto(MLPRegressor(), X, y).n_submodels == 1
+    assert without_auto(MLPRegressor(), X, y, validated=True).n_submodels == 6
+
+
+def test_of_what_a_fit_warns_a_space_says_nothing(recwarn):
+    levels = pd.DataFrame({"street": [f"street {row % 150}" for row in range(900)]})
+    default_space(MLPRegressor(categorical_embedding=None), levels, numbers(900)[1])
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match="150 frequent levels"):
+        MLPRegressor(categorical_embedding=None).prepare(levels, numbers(900)[1])

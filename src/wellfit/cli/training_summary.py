@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -13,11 +14,13 @@ from wellfit.cli.console import key_value_table, note, spinner
 from wellfit.cli.data_summary import classes, missing_values, types
 from wellfit.cli.settings import Model, resolved
 from wellfit.cli.source import SplitData
+from wellfit.core.errors import InputError
 from wellfit.core.metrics import title_of
 from wellfit.core.parameter import is_auto
 from wellfit.core.words import percent, pluralize
-from wellfit.datasets import Summary, describe, duplicates_across
+from wellfit.datasets import Dataset, Summary, describe, duplicates_across
 from wellfit.diagnose import Report, check_data
+from wellfit.estimators.without_auto import without_auto
 
 
 def training_summary(model: Model, source: SplitData) -> Table:
@@ -39,10 +42,18 @@ def training_summary(model: Model, source: SplitData) -> Table:
     assert summary.target is not None
     table.add_row("target", f"{source.target}: {classes(summary.target)}")
     table.add_row("duplicates", _duplicates(source, summary))
-    settings = resolved(model)
+    settings = resolved(_as_fitted(model, data))
     table.add_row("network", _network(settings))
     table.add_row("training", _training(settings))
     return table
+
+
+def _as_fitted(model: Model, data: Dataset) -> Model:
+    """Return a model with what ``"auto"`` stands for; as it is where ``fit`` refuses the data."""
+    with suppress(InputError):
+        chosen: Model = without_auto(model, data.X, data.y, validated=data.X_val is not None)
+        return chosen
+    return model
 
 
 def show_data(model: Model, source: SplitData, console: Console, quiet: bool) -> Report:
@@ -105,7 +116,8 @@ def _network(settings: Mapping[str, Any]) -> str:
         return f"no hidden layer{_extras(settings)}"
     units = ", ".join(map(str, sizes))
     layers = "1 hidden layer" if len(sizes) == 1 else f"{len(sizes)} hidden layers"
-    return f"{layers} of {units} units, {_names(settings['activation'])}{_extras(settings)}"
+    of = f"{n} submodels with " if isinstance(n := settings["n_submodels"], int) and n > 1 else ""
+    return f"{of}{layers} of {units} units, {_names(settings['activation'])}{_extras(settings)}"
 
 
 def _layer(layer: Any) -> str:
@@ -144,6 +156,7 @@ def _extras(settings: Mapping[str, Any]) -> str:
     numbers = ("dropout", "input_dropout", "input_noise", "l1", "l2", "max_norm")
     names = ("batch_norm", *numbers, "ema_decay", "class_weight")
     given = {name: settings[name] for name in names if settings.get(name)}
+    given = {name: value for name, value in given.items() if not is_auto(value)}
     texts = [
         name.replace("_", " ") + ("" if value is True else f" {_value_text(value)}")
         for name, value in given.items()
@@ -156,4 +169,6 @@ def _extras(settings: Mapping[str, Any]) -> str:
 
 
 def _value_text(value: Any) -> str:
+    if isinstance(value, Mapping) and "strength" in value:  # a penalty
+        return f"{value['strength']}{' decoupled' if value['decoupled'] else ''}"
     return _names(value) if isinstance(value, Mapping) and "name" in value else str(value)

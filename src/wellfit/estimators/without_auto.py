@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from wellfit.nn import NumericEmbedding
 _LOOKED_AT = 10_000  # rows, of which the kinds of columns are learned
 
 
-def without_auto(estimator: Any, X: Any, y: ArrayLike) -> Any:
+def without_auto(estimator: Any, X: Any, y: ArrayLike, *, validated: bool = False) -> Any:
     """Return a copy of an estimator with what ``"auto"`` stands for when it is fitted to rows.
 
     That holds for the parameters that say what the network is, and how fast it learns and
@@ -37,6 +38,7 @@ def without_auto(estimator: Any, X: Any, y: ArrayLike) -> Any:
         estimator: ``MLPClassifier`` or ``MLPRegressor``; stays as it is.
         X: (n_samples, n_features), as of ``fit``.
         y: targets.
+        validated: whether ``fit`` is given validation rows apart.
 
     Raises:
         InputError: data or parameters that ``fit`` refuses.
@@ -53,7 +55,8 @@ def without_auto(estimator: Any, X: Any, y: ArrayLike) -> Any:
     if chosen.pretrained is None:
         table = _sample(chosen, X, y, targets)
         given = chosen, table.features, table.targets, None
-        chosen = for_table(*given, rows=_rows_to_train_on(chosen, targets, y), one_epoch=False)
+        rows = _rows_to_train_on(chosen, targets, y, validated)
+        chosen = for_table(*given, rows=rows, one_epoch=False)
         _name_embeddings(chosen, table)
         if chosen.layers is None and is_auto(chosen.hidden_layer_sizes):
             chosen.hidden_layer_sizes = settings.SIZES
@@ -63,9 +66,11 @@ def without_auto(estimator: Any, X: Any, y: ArrayLike) -> Any:
     return chosen
 
 
-def _rows_to_train_on(estimator: Any, targets: TargetEncoder, y: NDArray[Any]) -> int:
+def _rows_to_train_on(
+    estimator: Any, targets: TargetEncoder, y: NDArray[Any], validated: bool
+) -> int:
     """Return how many rows ``fit`` trains on, with those left out that it holds out."""
-    given = bool(folds_of(estimator, len(y), False))
+    given = validated or bool(folds_of(estimator, len(y), validated))
     return len(split_rows(estimator, targets, y, given, seed=0).train)
 
 
@@ -74,7 +79,9 @@ def _sample(estimator: Any, X: Any, y: NDArray[Any], targets: TargetEncoder) -> 
     x = validate_features(estimator, X)
     at = sampled(len(y), _LOOKED_AT, seed=0)
     some = x[at].to_frame() if isinstance(x, StreamedTable) else take_rows(x, at)
-    return encoded(estimator, some, y[at], None, (None, targets), np.arange(len(at)), None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of columns, which fit itself gives
+        return encoded(estimator, some, y[at], None, (None, targets), np.arange(len(at)), None)
 
 
 def _name_embeddings(estimator: Any, table: Encoded) -> None:
