@@ -21,6 +21,7 @@ TRAIN = ("train", *IRIS, "--epochs", "3", "--checkpoint-every", "0")
 SEARCH = ("search", *IRIS, "--epochs", "2", "--candidates", "3", "--cv", "2")
 # What a clock has told, and what follows from it.
 _TIMED = {"seconds", "started", "created", "checksum", "sum", "fit_time", "score_time", "spent"}
+_TIMED |= {"seconds_"}
 _TIMED |= {f"{kind}_{part}_time" for kind in ("mean", "std") for part in ("fit", "score")}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -183,3 +184,15 @@ def test_candidates_of_a_search_hold_rows_out_and_the_refit_is_validated_by_fold
     search = GridSearchCV(MLPClassifier(**SMALL), {"learning_rate": [0.001, 0.01]}, cv=3).fit(X, y)
     assert len(search.best_estimator_.network_.split.train) == len(y)
     assert search.best_estimator_.network_.oob is not None
+
+
+def test_the_time_of_a_fit_is_that_of_the_folds_too():
+    X, y = load_diabetes(return_X_y=True)
+    began = time.perf_counter()
+    reg = MLPRegressor((8,), epochs=4, random_state=0).fit(X[:60], y[:60])
+    passed = time.perf_counter() - began
+    assert reg.network_.oob is not None  # folds validate
+    assert reg.history_["seconds"][-1] < reg.network_.record.seconds <= passed
+    alone = MLPRegressor((8,), epochs=4, validation_folds=None, random_state=0)
+    alone.fit(X[:60], y[:60])
+    assert alone.network_.record.seconds is None

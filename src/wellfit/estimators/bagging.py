@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -31,10 +32,17 @@ def trained(builder: Any, job: TrainingJob) -> FittedNetwork:
         DivergedError: the loss became infinite before any epoch was worth keeping.
         HyperparameterError: more folds than rows, or what takes a single network.
     """
+    if builder.folds is None and builder.estimator.bagging is None:
+        return run_alone(job)
+    began = time.perf_counter() - _seconds_before(job)
+    network = _of_folds(builder, job)
+    return replace(network, record=replace(network.record, seconds=time.perf_counter() - began))
+
+
+def _of_folds(builder: Any, job: TrainingJob) -> FittedNetwork:
+    """Return what the trainings without a fold each, or validated by those, lead to."""
     if builder.folds is not None:
         return run_validated_by_folds(job, *fold_jobs(builder, job, builder.folds))
-    if builder.estimator.bagging is None:
-        return run_alone(job)
     _refuse_single(builder.estimator, job)
     count = builder.estimator.bagging
     jobs, held_out = fold_jobs(builder, job, count)
@@ -44,6 +52,12 @@ def trained(builder: Any, job: TrainingJob) -> FittedNetwork:
         trials.append(FoldTrainings(name, fold_jobs(own, own.job_like(job), count)[0]))
     assert job.split is not None  # but of one epoch, which is refused
     return run_folds(trials, held_out, job.split, calibrate=_crosses(builder.estimator))
+
+
+def _seconds_before(job: TrainingJob) -> float:
+    """Return how long a training had taken before it was resumed."""
+    earlier = [] if job.resume is None else job.resume.history().get("seconds", [])
+    return float(earlier[-1]) if len(earlier) else 0.0
 
 
 def fold_jobs(

@@ -12,7 +12,6 @@ models", 2004.
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -82,7 +81,7 @@ def run_folds(
         DivergedError: no architecture is left: a loss became infinite before any epoch was worth
             keeping.
     """
-    job, several, began = trials[0].jobs[0], len(trials) > 1, time.perf_counter()
+    job, several = trials[0].jobs[0], len(trials) > 1
     library = _judged(_trained(trials, held_out), job, held_out)
     by_name = {each.judged.name: each for each in library}
     lost = [
@@ -93,12 +92,10 @@ def run_folds(
     counting = [each for each in library if each.judged.weight]
     shares = [each.judged.weight for each in counting]
     mean = _average(counting, by_name.get(trials[0].name, library[0]))
-    record = replace(mean.record, seconds=time.perf_counter() - began)
     if Status.INTERRUPTED in {one.record.status for each in library for one in each.networks}:
-        record = replace(record, status=str(Status.INTERRUPTED))
+        mean = replace(mean, record=replace(mean.record, status=str(Status.INTERRUPTED)))
     mean = replace(
         mean,
-        record=record,
         settings=job.settings,
         split=split,
         oob=_of_all(weighted([each.oob for each in counting], shares), split),

@@ -28,8 +28,8 @@ class TrainingRecord:
         precision: of the arithmetic: ``"float32"``, ``"float64"`` or ``"bfloat16"``.
         pretrained: how borrowed layers were used, if there were any.
         temperature: that the logits were divided by after training; None where they weren't.
-        seconds: that all of several networks took, one stack after another; None of one training,
-            whose history tells.
+        seconds: that a fit of several networks took, those that validate it included; None of one
+            training, whose history tells.
 
     Of several networks that predict by their mean, the history is the mean of theirs by epoch, as
     far as they trained so long, and ``best_epoch`` the median: each has the weights of its own.
