@@ -74,7 +74,7 @@ sanitize: $(VENV)/.installed-test  ## Run the compiled step's tests under addres
 		-o build/step.sanitized.so src/wellfit/training/native/step.cpp
 	@LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" \
 		ASAN_OPTIONS=detect_leaks=0 WELLFIT_NATIVE=build/step.sanitized.so \
-		$(call pytest,$(BIN)) tests/training/test_native.py
+		$(call pytest,$(BIN)) tests/training/test_native.py tests/training/test_native_judge.py
 
 test-lowest: $(LOWEST_VENV)/.installed  ## Run every test on the oldest versions allowed
 	@$(call pytest,$(LOWEST_VENV)/bin) -n $(WORKERS) --dist worksteal

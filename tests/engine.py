@@ -101,7 +101,7 @@ def count_steps(monkeypatch: pytest.MonkeyPatch, then=lambda taken: None) -> lis
         then(taken)
 
     def counted_native(self, *args):
-        self._at_once = 1
+        self.calls.at_once = 1
         taken.append(native(self, *args))
         then(taken)
         return taken[-1]

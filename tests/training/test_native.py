@@ -86,7 +86,7 @@ from wellfit.training import (
     streams,
     train,
 )
-from wellfit.training.native import NativeStep, layers, native_step, obstacle, plan, structures
+from wellfit.training.native import NativeStep, layers, obstacle, paced_calls, plan, structures
 from wellfit.training.native.library import instructions, library, missing
 from wellfit.training.stack import Stack, Weights
 from wellfit.training.streams import Batches
@@ -454,7 +454,7 @@ def test_alone_is_together_to_the_bit_on_any_number_of_threads(threads, kind, mo
     rows = CODES if kind == "codes" else ROWS
     alone = [parameters(run([each], rows, [STREAM]), 0) for each in members]
     # As many as asked for, though so little work isn't worth them.
-    monkeypatch.setattr(native_step, "_threads", lambda *args: threads)
+    monkeypatch.setattr(paced_calls, "threads_for", lambda *args: threads)
     together = run(members, rows, [STREAM])
     for k, each in enumerate(members):
         np.testing.assert_array_equal(alone[k], parameters(together, k))
@@ -525,7 +525,7 @@ def test_threads_end_with_their_training(monkeypatch):
         return len(os.listdir("/proc/self/task"))
 
     seen, move = [], NativeStep.move
-    monkeypatch.setattr(native_step, "_threads", lambda *args: 3)
+    monkeypatch.setattr(paced_calls, "threads_for", lambda *args: 3)
     ours = [member(network=net(), seed=seed, epochs=2 + seed) for seed in range(2)]
     run(ours, ROWS, [STREAM])
     before = threads()
@@ -549,7 +549,7 @@ def fitted(epochs=2, **params):
 def fork_within_a_training():
     torch.set_num_threads(1)
     expected = fitted(epochs=3)
-    native_step._threads = lambda *args: 3
+    paced_calls.threads_for = lambda *args: 3
     forked, move = [], NativeStep.move
 
     def forking(*args):

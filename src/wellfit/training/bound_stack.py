@@ -15,7 +15,7 @@ from wellfit.optim.minimizers import Minimizer
 from wellfit.training.chunk_part import ChunkPart
 from wellfit.training.metric_sums import Metrics, MetricSums, ScoreCollector, ScoreFunction
 from wellfit.training.minimizer_runs import MinimizerRuns, MinimizerStep
-from wellfit.training.native import NativeStep, Workers, obstacle
+from wellfit.training.native import NativeJudge, NativeStep, TableRows, Workers, obstacle
 from wellfit.training.prediction import Predictor
 from wellfit.training.processes import ProcessGroup
 from wellfit.training.rows import Rows
@@ -72,7 +72,9 @@ class BoundStack:
         self._predictor = Predictor(stack.weights.for_prediction())
         self._steps = self._chunk_steps()
         self._bound: dict[int, tuple[Step | NativeStep, Tensor]] = {}
+        self._table_rows = TableRows(rows, stack)
         self._picked: bool | None = None  # whether the step picks rows itself, once that is known
+        self._native_judge: NativeJudge | None = None
         self.trained_by = ""
 
     def begin(self, epochs: int) -> None:
@@ -141,6 +143,10 @@ class BoundStack:
     def judge(self, scores: Mapping[str, ScoreFunction]) -> Metrics:
         """Return the metrics of the validation rows, each (K,)."""
         sums = MetricSums(self.stack)
+        # Scores want predictions, which the library doesn't hand out.
+        if not scores and self.batches.judged_can_be_picked and not self._obstacle():
+            self._bound_judge().add_to(sums)
+            return sums.means()
         link = self.stack.members[0].loss.predict
         more = ScoreCollector(scores, link, self._judged_rows(), self._group)
         with self._group.counted(sums) as own:
@@ -196,8 +202,19 @@ class BoundStack:
         """Return whether the step picks rows from the table, which then aren't gathered."""
         if self._minimizes or not self.batches.can_be_picked:
             return False
+        return not self._obstacle()
+
+    def _obstacle(self) -> str:
+        """Return why PyTorch moves and judges the members; empty where the library does."""
         # What takes whole batches takes the smaller last one as well.
-        return not (self._group.obstacle or obstacle(self.stack, self.batches.batch))
+        return self._group.obstacle or obstacle(self.stack, self.batches.batch)
+
+    def _bound_judge(self) -> NativeJudge:
+        """Return what judges the members on the validation rows."""
+        if self._native_judge is None:
+            chunk = self.batches.judged_as_picked()
+            self._native_judge = NativeJudge(self.stack, self._table_rows, chunk, self._workers)
+        return self._native_judge
 
     def _bind(self, batch: int, steps: int) -> Step | NativeStep:
         """Return what moves the members by batches of a size: the fastest that can."""
@@ -206,7 +223,9 @@ class BoundStack:
         reason = self._group.obstacle or obstacle(self.stack, batch)
         self.trained_by = "PyTorch" if reason else "compiled step"
         if not reason:
-            return NativeStep(self.stack, batch, self.per_epoch, steps, self._rows, self._workers)
+            return NativeStep(
+                self.stack, batch, self.per_epoch, steps, self._table_rows, self._workers
+            )
         _log.debug("PyTorch takes the steps: %s", reason)
         return Step(self.stack, batch, steps, self._group)
 

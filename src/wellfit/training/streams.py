@@ -158,8 +158,13 @@ class Batches:
     @property
     def can_be_picked(self) -> bool:
         """Whether batches are rows of the table as they lie, that each stream reads but once."""
+        return self._augment is None and self.judged_can_be_picked
+
+    @property
+    def judged_can_be_picked(self) -> bool:
+        """The same of validation rows, which nothing changes."""
         table, own = self._rows.parts()[0], len(self._streams) == self._members
-        if self._augment is not None or self.rows_each > 1 or not isinstance(table, Tensor):
+        if self.rows_each > 1 or not isinstance(table, Tensor):
             return False
         # Members that share a stream would each pick its rows anew: from memory, if not a cache.
         return own or table.numel() * table.element_size() <= PICKED_BYTES
@@ -206,10 +211,14 @@ class Batches:
             return self._for_logits(self._chunk(examples, there, share))
         flat = ids.view(ids.shape[0], -1, batch).transpose(0, 1)
         if flat.shape not in self._picked or self._rows.weighted:
-            x = self._memory.new_empty(*flat.shape, 0)
-            examples = Examples(x, x.transpose(2, 3), self._rows.weights(flat))
-            self._picked[flat.shape] = self._for_logits(self._chunk(examples, there))
+            self._picked[flat.shape] = self._for_logits(self._as_picked(flat, there))
         return replace(self._picked[flat.shape], ids=flat)
+
+    def _as_picked(self, ids: Tensor, there: Tensor | None = None) -> Chunk:
+        """Return a chunk of the rows ``ids`` (n, S, B), which aren't gathered."""
+        x = self._memory.new_empty(*ids.shape, 0)
+        chunk = self._chunk(Examples(x, x.transpose(2, 3), self._rows.weights(ids)), there)
+        return replace(chunk, ids=ids)
 
     def _drawn(self, epoch: int) -> Tensor:
         """Return the rows (S, N, 1 or 2) of an epoch's examples, in their order."""
@@ -261,6 +270,11 @@ class Batches:
         own = self._validation[:, self._group.part(self._validation.shape[1])]
         for ids in torch.split(own, most, dim=1):
             yield self._chunk(self._examples(ids, ids.shape[1]))
+
+    def judged_as_picked(self) -> Chunk:
+        """Return all validation examples as one batch of rows that aren't gathered."""
+        assert self._validation is not None
+        return self._as_picked(self._validation.squeeze(2).unsqueeze(0))
 
     def _examples(self, ids: Tensor, batch: int) -> Examples:
         """Return the examples ``ids`` (S, n · B, 1 or 2) as batches."""

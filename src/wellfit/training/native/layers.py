@@ -31,6 +31,7 @@ from wellfit.nn.layers import (
     MaskingNoise,
     RepeatRows,
     SubmodelLinear,
+    SubmodelMean,
     SubmodelScale,
 )
 from wellfit.optim.penalties import Strength
@@ -53,6 +54,7 @@ _KINDS: Mapping[type[Layer], int] = {
     RepeatRows: 7,
     SubmodelScale: 8,
     Periodic: 9,
+    SubmodelMean: 10,
 }
 _SILENCES: Sequence[type[Layer]] = (Dropout, MaskingNoise, AlphaDropout)
 _FUNCTIONS: Sequence[type[Config]] = (
@@ -72,6 +74,7 @@ _FUNCTIONS: Sequence[type[Config]] = (
     activations.Softplus,
 )
 _GELU_BY_TANH = len(_FUNCTIONS)
+_LINKS = ("identity", "softmax", "sigmoid", "exp")
 _NUMBER_OF = {activations.LeakyReLU: "slope", activations.ELU: "alpha"}
 _Numbers: TypeAlias = NDArray[Any]
 _Hypers: TypeAlias = Mapping[str, Tensor]
@@ -79,8 +82,6 @@ _Hypers: TypeAlias = Mapping[str, Tensor]
 
 def covered(layer: Layer, place: int) -> bool:
     """Return whether the library has a layer, at its place in the network."""
-    if layer.predicting_only:
-        return True
     if isinstance(layer, Activate):
         return type(layer.activation) in _FUNCTIONS
     # Below an embedding of categories nothing learns.
@@ -101,14 +102,15 @@ class LayerWriter:
 
     Args:
         stack: the members.
+        judges: whether the layers are those at work when predicting, which nobody learns.
 
     Attributes:
         dtype: of the weights.
         held: what has to live as long as what was written.
     """
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack, self._memory = stack, stack.memory()
+    def __init__(self, stack: Stack, *, judges: bool) -> None:
+        self._stack, self._memory, self.judges = stack, stack.memory(), judges
         self.dtype = stack.gradients.dtype
         self.held: list[Any] = []
 
@@ -132,15 +134,18 @@ class LayerWriter:
         return self.array(np.broadcast_to(each, self._stack.k), np.float64)
 
     def layers(self) -> ctypes.Array[LayerPlan]:
-        """Return the layers that are at work while training, with the places of their numbers."""
+        """Return the layers that are at work, with the places of their numbers."""
         network, k = self._stack.network, self._stack.k
-        at_work = [not layer.predicting_only for layer in network.layers]
+        at_work = [
+            not (layer.training_only if self.judges else layer.predicting_only)
+            for layer in network.layers
+        ]
         written = (LayerPlan * sum(at_work))()
         shapes = zip(network.parameters.shapes, network.statistics.shapes, strict=True)
         parameters = statistics = weights = place = 0
         for index, (shape, tracked) in enumerate(shapes):
             if not at_work[index]:
-                continue  # it has no parameters
+                continue  # such layers have no parameters
             plan, place = written[place], place + 1
             plan.parameters, plan.statistics = parameters, statistics
             plan.rows, plan.columns = shape.rows, shape.columns
@@ -159,7 +164,7 @@ class LayerWriter:
         plan.inputs, plan.outputs = stack.network.widths[index : index + 2]
         plan.height = stack.network.rows_per_example[index + 1]
         plan.keys = self.tensor(self._memory.keys[index])
-        plan.groups = self.array(_groups(stack, index), np.int64)
+        plan.groups = self.array(_groups(stack, None if self.judges else index), np.int64)
         plan.penalized, plan.constrained = (
             self.array([bool(plan.weight_rows) and covers(rule, weights) for rule in rules], bool)
             for rules in (first.penalties, first.constraints)
@@ -223,6 +228,9 @@ def _piecewise_linear(
 
 
 def _entity(writer: LayerWriter, layer: EntityEmbedding, plan: LayerPlan, hypers: _Hypers) -> None:
+    # Codes count as unknown at random while training only.
+    if writer.judges:
+        layer, hypers = layer.replace(unknown_rate=0.0), {}
     plan.first = writer.of_members(layer, hypers, "unknown_rate")
     plan.levels, plan.n_embedded = writer.array(layer.levels, np.int64), len(layer.levels)
     plan.n_kept = layer.kept(plan.inputs)
@@ -230,6 +238,10 @@ def _entity(writer: LayerWriter, layer: EntityEmbedding, plan: LayerPlan, hypers
 
 def _repeat(_: LayerWriter, layer: RepeatRows, plan: LayerPlan, _hypers: _Hypers) -> None:
     plan.parts = layer.rows
+
+
+def _mean(_: LayerWriter, layer: SubmodelMean, plan: LayerPlan, _hypers: _Hypers) -> None:
+    plan.parts, plan.function = layer.submodels, _LINKS.index(layer.link)
 
 
 def _submodels(_: LayerWriter, layer: SubmodelLinear, plan: LayerPlan, _hypers: _Hypers) -> None:
@@ -255,11 +267,15 @@ _WRITERS: Mapping[type[Layer], Callable[[LayerWriter, Any, LayerPlan, _Hypers], 
     RepeatRows: _repeat,
     SubmodelLinear: _submodels,
     SubmodelScale: _scale,
+    SubmodelMean: _mean,
 }
 
 
-def _groups(stack: Stack, layer: int) -> _Numbers:
-    """Return the group (K,) by which each member learns a layer, -1 where it doesn't."""
+def _groups(stack: Stack, layer: int | None) -> _Numbers:
+    """Return the group (K,) by which each member learns a layer, -1 where it doesn't.
+
+    Nobody learns None.
+    """
     numbers = np.full(stack.k, -1)
     for number, group in enumerate(stack.step_schedule.groups):
         if layer in group.layers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -12,19 +11,13 @@ from torch import Tensor
 
 from wellfit.training.chunk_part import ChunkPart
 from wellfit.training.metric_sums import MetricSums, Numbers
-from wellfit.training.native.library import library
-from wellfit.training.native.plan import NativePlan, operations
+from wellfit.training.native.paced_calls import PacedCalls
+from wellfit.training.native.plan import NativePlan
 from wellfit.training.native.structures import CallPlan, GroupPlan
-from wellfit.training.native.table_rows import TableRows
+from wellfit.training.native.table_rows import Located, TableRows
 from wellfit.training.native.workers import Workers
-from wellfit.training.precision import available_threads
-from wellfit.training.rows import Rows
 from wellfit.training.stack import Stack
 from wellfit.training.step_schedule import StepTable
-
-_TRIES = 40  # calls from one trial of both numbers of threads to the next
-_WORTH = 5e5  # operations of a step, for each thread
-_SECONDS = 0.05  # that a call takes at most, so that Ctrl-C is answered
 
 
 class NativeStep:
@@ -37,26 +30,26 @@ class NativeStep:
         batch: B.
         per_epoch: steps of an epoch, for schedules.
         steps: of a chunk, at most.
-        rows: the table, from which rows may be picked.
+        table_rows: the table, from which rows may be picked.
         workers: threads that share the work, where it is worth them.
     """
 
     def __init__(
-        self, stack: Stack, batch: int, per_epoch: int, steps: int, rows: Rows, workers: Workers
+        self,
+        stack: Stack,
+        batch: int,
+        per_epoch: int,
+        steps: int,
+        table_rows: TableRows,
+        workers: Workers,
     ) -> None:
-        loaded = library()
-        assert loaded is not None
         self._stack, self._per_epoch = stack, per_epoch
-        self._plan = NativePlan(stack, batch, rows.one_class)
-        self._table_rows = TableRows(rows, stack)
+        self._plan = NativePlan(stack, batch, table_rows.one_class)
+        self._table_rows = table_rows
         self._sums = np.zeros((3, steps, stack.k))  # losses, hits, weights
-        self._summed = [_Located(each) for each in self._sums]
-        self._train, plan = loaded.wellfit_train, ctypes.byref(self._plan.structure)
-        self._pool, threads = workers.pool(_threads(stack, batch))
-        self._paces = ThreadPaces(threads)
-        room = loaded.wellfit_workspace(plan, threads)
-        self._workspace = torch.zeros(min(threads, stack.k) * room, dtype=torch.uint8)
-        self._call = CallPlan(workspace=self._workspace.data_ptr(), workspace_bytes=room)
+        self._summed = [Located(each) for each in self._sums]
+        self.calls = PacedCalls(self._plan, stack, batch, workers)
+        self._call = self.calls.call
         groups = stack.step_schedule.groups
         self._rates = [np.array(group.rates, dtype=np.float64) for group in groups]
         self._groups = (GroupPlan * len(groups))(
@@ -67,11 +60,10 @@ class NativeStep:
         )
         self._call.groups = ctypes.cast(self._groups, ctypes.c_void_p)
         self._table: _Table | None = None
-        self._x = self._target = self._workspace
+        self._x = self._target = stack.gradients
         self._pull: Tensor | None = None
         self._ids: Tensor | None = None
         self._step = 0
-        self._at_once = 1  # steps of a call
 
     def refresh(self, step: int, steps: int) -> None:
         """Go on from global step ``step``."""
@@ -100,15 +92,9 @@ class NativeStep:
 
     def move(self, part: ChunkPart, done: int) -> int:
         """Move the members by some batches after those that are done; return how many."""
-        steps = self._steps_at(self._step, min(part.stop - done, self._at_once))
+        steps = self._steps_at(self._step, min(part.stop - done, self.calls.at_once))
         self._place(part, done, steps)
-        threads = self._paces.next()
-        pool = self._pool if threads > 1 else None
-        began = time.perf_counter()
-        self._train(ctypes.byref(self._plan.structure), ctypes.byref(self._call), pool)
-        seconds = time.perf_counter() - began
-        self._paces.saw(threads, seconds / steps)
-        self._pace(steps, seconds)
+        self.calls()
         self._step += steps
         return steps
 
@@ -157,65 +143,17 @@ class NativeStep:
             self._table.check(torch.finfo(self._stack.gradients.dtype).max)
         return min(most, start + len(table.strengths) - step)
 
-    def _pace(self, steps: int, seconds: float) -> None:
-        """Choose how many steps the next call takes, from what the last one did."""
-        fitting = int(steps * _SECONDS / max(seconds, 1e-9))
-        # Slowly upwards: the first call also waits for memory.
-        self._at_once = max(1, min(fitting, 4 * self._at_once))
-
-
-class ThreadPaces:
-    """Chooses between all threads and one, by what each took: results are the same to the bit.
-
-    Threads that share a member wait for each other at every layer. On a machine that is busy with
-    something else they may wait for longer than they compute, which no count of cores tells.
-
-    Args:
-        threads: all.
-
-    >>> paces = ThreadPaces(2)
-    >>> for seconds in (9.0, 9.0, 3.0, 1.0):  # the first two calls also wait for memory
-    ...     paces.saw(paces.next(), seconds)
-    >>> paces.next()
-    1
-    """
-
-    def __init__(self, threads: int) -> None:
-        self._choices = (threads, 1) if threads > 1 else (1,)
-        self._seconds: dict[int, float] = {}
-        self._calls = 0
-
-    def next(self) -> int:
-        """Return how many threads the next call takes."""
-        warm, trying = self._calls - 2, self._calls % _TRIES
-        if len(self._choices) == 1 or warm < len(self._choices) or trying in (0, 1):
-            return self._choices[self._calls % len(self._choices)]
-        return min(self._seconds, key=lambda threads: self._seconds[threads])
-
-    def saw(self, threads: int, seconds: float) -> None:
-        """Count a call that took so many seconds a step."""
-        if self._calls >= len(self._choices):
-            before = self._seconds.get(threads, seconds)
-            self._seconds[threads] = (before + seconds) / 2
-        self._calls += 1
-
-
-def _threads(stack: Stack, batch: int) -> int:
-    """Return how many threads are worth their start, and their waiting for each other."""
-    worth = int(stack.k * operations(stack, batch) / _WORTH)
-    return max(1, min(available_threads(), worth))
-
 
 class _Table:
     """The numbers of many steps from ``start`` on, as arrays that the library reads."""
 
     def __init__(self, table: StepTable, start: int, names: Sequence[str]) -> None:
         self.of, self._start = table, start
-        self._strengths = _Located(_array(table.strengths))
+        self._strengths = Located(_array(table.strengths))
         ema = table.ema_weights
-        self._averaging = None if ema is None else _Located(_array(ema))
+        self._averaging = None if ema is None else Located(_array(ema))
         self._values = [
-            _Located(_array(torch.stack([*_chosen(c, names), _own_decay(c)], dim=-1)))
+            Located(_array(torch.stack([*_chosen(c, names), _own_decay(c)], dim=-1)))
             for c in table.updates
         ]
 
@@ -236,17 +174,6 @@ class _Table:
         call.averaging = 0 if self._averaging is None else self._averaging.after(at)
         for group, values in zip(groups, self._values, strict=True):
             group.count, group.values = values.array.shape[2], values.after(at)
-
-
-class _Located:
-    """An array with the address of each step's numbers, which numpy takes a microsecond to say."""
-
-    def __init__(self, array: Numbers) -> None:
-        self.array, self._address, self._bytes = array, array.ctypes.data, array.strides[0]
-
-    def after(self, steps: int) -> int:
-        """Return where the numbers after those of so many steps lie."""
-        return self._address + steps * self._bytes
 
 
 def _chosen(coefficients: dict[str, Tensor], names: Sequence[str]) -> Iterator[Tensor]:

@@ -8,15 +8,18 @@
 
 using i64 = std::int64_t;
 
-constexpr i64 ABI = 10;  // of the structures and numbers below; structures.py asks for it
+constexpr i64 ABI = 11;  // of the structures and numbers below; structures.py asks for it
 
 enum Kind : i64 {
     LINEAR, ACTIVATION, DROPOUT, BATCH_NORM, PIECEWISE_LINEAR, ENTITY, GAUSSIAN_NOISE, REPEAT_ROWS,
-    SUBMODEL_SCALE, PERIODIC
+    SUBMODEL_SCALE, PERIODIC, SUBMODEL_MEAN
 };
 
 // What a layer of kind DROPOUT makes of units that it silences, and of the others.
 enum Silence : i64 { SCALED, MASKED, ALPHA };
+
+// What a layer of kind SUBMODEL_MEAN takes the mean of: this function of logits.
+enum Link : i64 { MEAN_OF_LOGITS, MEAN_OF_SOFTMAX, MEAN_OF_SIGMOID, MEAN_OF_EXP };
 
 enum Function : i64 {
     IDENTITY, RELU, LEAKY_RELU, PRELU, ELU, SELU, SIGMOID, HARD_SIGMOID, TANH, SOFTSIGN, SILU, MISH,
@@ -71,6 +74,7 @@ struct Constraint {
 
 struct Plan {
     i64 doubles, members, batch, outputs;
+    i64 judges;      // whether rows are only judged, by the network that predicts
     i64 logit_rows;  // of an example
     i64 n_layers, n_penalties, n_clippings, n_constraints;
     i64 loss, rule, nesterov;
@@ -96,6 +100,7 @@ struct Group {
 // Rows are those of a chunk, or picked from the whole table where they lie.
 struct Call {
     i64 steps, first;
+    i64 last;  // rows of the last step; 0 where it has as many as the others
     const void *x;  // null where rows are picked
     i64 x_step, x_member, x_row;
     const i64 *streams;  // (K,) whose rows a member reads, or null: its own

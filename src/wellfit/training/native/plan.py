@@ -153,6 +153,7 @@ class NativePlan:
         stack: that the library is to train.
         batch: B.
         one_class: whether each row is of one class, and not of a set of them.
+        judges: whether rows are only judged, by the network and the weights that predict.
 
     Attributes:
         structure: what the library reads.
@@ -160,8 +161,9 @@ class NativePlan:
         classifies: whether rows are classified correctly or not.
     """
 
-    def __init__(self, stack: Stack, batch: int, one_class: bool) -> None:
-        writer, first, network = LayerWriter(stack), stack.members[0], stack.network
+    def __init__(self, stack: Stack, batch: int, one_class: bool, *, judges: bool = False) -> None:
+        writer = LayerWriter(stack, judges=judges)
+        first, network = stack.members[0], stack.network
         rule, layers = _RULES[type(first.optimizer)], writer.layers()
         self.coefficients = rule.coefficients
         self.classifies = "classification" in first.loss.tasks
@@ -172,7 +174,8 @@ class NativePlan:
             members=stack.k,
             batch=batch,
             outputs=network.outputs,
-            logit_rows=network.logit_rows,
+            judges=judges,
+            logit_rows=1 if judges else network.logit_rows,
             n_layers=len(layers),
             n_penalties=len(kinds),
             n_clippings=len(clippings),
@@ -197,7 +200,8 @@ class NativePlan:
         """Write down where the members' numbers lie, with the slots of these names."""
         plan, weights = self.structure, stack.weights
         slots = [writer.tensor(weights.slots.get(name)) for name in names]
-        plan.parameters = writer.tensor(weights.parameters)
+        used = weights.for_prediction() if plan.judges else weights
+        plan.parameters = writer.tensor(used.parameters)
         plan.gradients = writer.tensor(stack.gradients)
         plan.statistics = writer.tensor(weights.statistics)
         plan.average = writer.tensor(weights.slots.get("average"))

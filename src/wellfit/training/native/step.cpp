@@ -115,7 +115,7 @@ namespace {
 struct Version {
     const char *name;
     i64 (*workspace)(const Plan &, i64 threads);
-    void (*train)(const Plan &, const Call &, i64 member, Team &, i64 thread, unsigned char *room);
+    void (*run)(const Plan &, const Call &, i64 member, Team &, i64 thread, unsigned char *room);
 };
 
 Version chosen() {
@@ -123,14 +123,14 @@ Version chosen() {
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-        return {"AVX-512", avx512::workspace, avx512::train};
+        return {"AVX-512", avx512::workspace, avx512::run};
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return {"AVX2", avx2::workspace, avx2::train};
-    return {"SSE2", baseline::workspace, baseline::train};
+        return {"AVX2", avx2::workspace, avx2::run};
+    return {"SSE2", baseline::workspace, baseline::run};
 #elif defined(__aarch64__)
-    return {"NEON", baseline::workspace, baseline::train};
+    return {"NEON", baseline::workspace, baseline::run};
 #else
-    return {"generic", baseline::workspace, baseline::train};
+    return {"generic", baseline::workspace, baseline::run};
 #endif
 }
 
@@ -232,7 +232,7 @@ void work(const Plan &plan, const Call &call, const Division &division, Team &te
           i64 thread) {
     auto *room = static_cast<unsigned char *>(call.workspace) + number * call.workspace_bytes;
     for (i64 member = number; member < plan.members; member += division.teams)
-        version.train(plan, call, member, team, thread, room);
+        version.run(plan, call, member, team, thread, room);
 }
 
 // Threads that wait for calls, beside the one that makes them.
@@ -366,7 +366,8 @@ PUBLIC void wellfit_end_pool(void *pool) {
     if (threads->is_ours()) delete threads;
 }
 
-// Move all members by all steps of a call, on the threads of a pool, or on this one alone.
+// Move all members by all steps of a call, or judge their rows, on the threads of a pool, or on this
+// one alone.
 PUBLIC void wellfit_train(const Plan *plan, const Call *call, void *pool) {
     auto *threads = static_cast<Pool *>(pool);
     if (threads && threads->is_ours()) return threads->train(*plan, *call);

@@ -618,6 +618,7 @@ static Buffers<T> layer_buffers(const Plan &plan, i64 l, Room &room) {
             own.extra = room.take<T>(layer.rows * layer.columns);
             break;
         case SUBMODEL_SCALE: own.extra = room.take<T>(layer.rows * own.ld); break;
+        case SUBMODEL_MEAN: own.kept = room.take<T>(2 * rows * layer.parts * layer.outputs); break;
         case BATCH_NORM:
             own.kept = room.take<T>(size);
             own.extra = room.take<T>(5 * own.ld);
@@ -688,8 +689,9 @@ struct Member {
     Work<T> work;
     Team &team;
     i64 thread;
-    Range examples;  // of the batch, for this thread
     bool waits;      // whether all gradients must be there before one is used
+    i64 batch;       // examples of the present step
+    Range examples;  // of these, for this thread
 
     T *block(void *flat, const Layer &layer) const {
         const i64 size = layer.rows * layer.columns;
@@ -702,7 +704,7 @@ struct Member {
 
     bool learns(const Layer &layer) const { return layer.rows && layer.groups[member] >= 0; }
 
-    i64 all_rows(const Layer &layer) const { return plan.batch * layer.height; }
+    i64 all_rows(const Layer &layer) const { return batch * layer.height; }
 
     // A thread's share of a layer's rows.
     Range rows(const Layer &layer) const {
@@ -1282,6 +1284,53 @@ static void unscale(const Member<T> &me, const Layer &layer, const Buffers<T> &o
         for (i64 j = mine.from; j < mine.to; ++j) own.extra[row * ld + j] *= mean;
 }
 
+// log Σ eˣ of n numbers, `apart` from each other.
+template <typename T>
+static inline T log_of_sum(i64 n, const T *x, i64 apart) {
+    T top = x[0], sum = 0;
+    for (i64 i = 1; i < n; ++i) top = x[i * apart] > top ? x[i * apart] : top;
+    for (i64 i = 0; i < n; ++i) sum += exponential(x[i * apart] - top);
+    return logarithm(sum) + top;
+}
+
+// A number of a row as the logarithm of its part of the mean of predictions.
+template <typename T>
+static inline T log_of_share(i64 link, T z, T log_of_all) {
+    if (link == MEAN_OF_SOFTMAX) return z - log_of_all;
+    if (link == MEAN_OF_SIGMOID) return -value_of<T, SOFTPLUS>(-z, 0);
+    return z;
+}
+
+// The logits of the mean of an example's predictions, which are logarithms until then, so that none
+// becomes 0 by rounding. Only networks that predict have it.
+template <typename T>
+static void average_rows(const Member<T> &me, const Layer &layer, const Buffers<T> &own, const T *x,
+                         i64 ld) {
+    const i64 n = layer.parts, width = layer.outputs, link = layer.function;
+    const Range mine = me.rows(layer);
+    for (i64 i = mine.from; i < mine.to; ++i) {
+        const T *z = x + i * n * ld;
+        T *out = own.out + i * own.ld;
+        T *share = own.kept + 2 * i * n * width, *rest = share + n * width;
+        if (link == MEAN_OF_LOGITS) {
+            add_up(n, width, z, ld, T(1) / T(n), out);
+            continue;
+        }
+        for (i64 r = 0; r < n; ++r) {
+            const T all = link == MEAN_OF_SOFTMAX ? log_of_sum(width, z + r * ld, 1) : T(0);
+            for (i64 c = 0; c < width; ++c) {
+                share[r * width + c] = log_of_share(link, z[r * ld + c], all);
+                rest[r * width + c] = -value_of<T, SOFTPLUS>(z[r * ld + c], 0);
+            }
+        }
+        for (i64 c = 0; c < width; ++c) {
+            const T other = link == MEAN_OF_SIGMOID ? log_of_sum(n, rest + c, width)
+                                                    : logarithm(T(n));
+            out[c] = log_of_sum(n, share + c, width) - other;
+        }
+    }
+}
+
 // ---- prelu, whose slopes are learned
 
 template <typename T>
@@ -1481,7 +1530,7 @@ static void all_right(const Outputs<T> &o) {
 template <typename T>
 static void judge(const Member<T> &me, const T *target, const T *weight) {
     const Plan &plan = me.plan;
-    const i64 each = plan.logit_rows, n = plan.batch * each;
+    const i64 each = plan.logit_rows, n = me.batch * each;
     const Outputs<T> o{n, plan.outputs, me.examples.from * each, me.examples.to * each,
                        me.work.logits, target, me.number(plan.number), plan.quantiles,
                        me.work.by_output, me.work.value, me.work.hit, me.work.rest};
@@ -1509,7 +1558,7 @@ static double weighted_sum(i64 n, const T *values, const T *weight) {
 // Write a step's sums down; values and hits of all rows are there.
 template <typename T>
 static void sum_up(const Member<T> &me, i64 step, const T *weight) {
-    const i64 n = me.plan.batch * me.plan.logit_rows, at = step * me.plan.members + me.member;
+    const i64 n = me.batch * me.plan.logit_rows, at = step * me.plan.members + me.member;
     me.call.losses[at] = weighted_sum(n, me.work.value, weight);
     if (me.plan.loss <= SIGMOID_SQUARES) me.call.hits[at] = weighted_sum(n, me.work.hit, weight);
     me.call.weights[at] = static_cast<double>(n);
@@ -1539,7 +1588,7 @@ static void pick(const Member<T> &me, const i64 *ids) {
 template <typename T>
 static void pick_targets(const Member<T> &me, const i64 *ids) {
     const Call &call = me.call;
-    const i64 each = me.plan.logit_rows, n = me.plan.batch * each, outputs = me.plan.outputs;
+    const i64 each = me.plan.logit_rows, n = me.batch * each, outputs = me.plan.outputs;
     const i64 from = me.examples.from * each, to = me.examples.to * each;
     T *target = me.work.target;
     if (call.classes) {
@@ -2038,6 +2087,7 @@ static Rows<T> forward(const Member<T> &me, Rows<T> x, i64 step) {
             case GAUSSIAN_NOISE: add_noise(me, layer, own, x.at, x.ld, step); break;
             case REPEAT_ROWS: repeat(me, layer, own, x.at, x.ld); break;
             case SUBMODEL_SCALE: scale(me, layer, own, x.at, x.ld); break;
+            case SUBMODEL_MEAN: average_rows(me, layer, own, x.at, x.ld); break;
             default: activations(me, layer, own, x);
         }
         x = {own.out, own.ld};
@@ -2141,55 +2191,100 @@ static void move(const Member<T> &me, Rows<T> first, i64 step) {
     if (me.plan.n_constraints) constrain_all(me, step);
 }
 
-// A thread's share of all steps of a call. Threads meet where one needs what others have written:
-// weights in strips; deltas of all rows; new weights.
+// A member, its memory laid out and ready for the first step.
 template <typename T>
-static void train_member(const Plan &plan, const Call &call, i64 member, Team &team, i64 thread,
-                         unsigned char *base) {
+static Member<T> begun(const Plan &plan, const Call &call, i64 member, Team &team, i64 thread,
+                       unsigned char *base) {
     Room room{base, 0};
     const Work<T> work = laid_out<T>(plan, room, thread, team.size);
     meet(team);
-    Member<T> me{plan, call, member, work, team, thread, {}, plan.rule == MUON};
-    me.examples = me.mine(plan.batch);
+    Member<T> me{plan, call, member, work, team, thread, plan.rule == MUON, 0, {}};
     for (i64 k = 0; k < plan.n_clippings; ++k) me.waits |= plan.clippings[k].kind != BY_VALUE;
-    i64 lowest = plan.n_layers;
-    for (i64 l = plan.n_layers - 1; l >= 0; --l) {
-        if (me.learns(plan.layers[l])) lowest = l;
+    for (i64 l = 0; l < plan.n_layers; ++l)
         if (plan.layers[l].kind == PIECEWISE_LINEAR && thread == 0)
             look_at_edges(me, plan.layers[l], tables(plan.layers[l], work.layers[l].extra));
-    }
-    const i64 whose = call.streams ? call.streams[member] : member;
-    const i64 from = me.examples.from * plan.logit_rows, n = plan.batch * plan.logit_rows;
-    const i64 rows = me.examples.to * plan.logit_rows - from;
-    for (i64 step = 0; step < call.steps; ++step) {
-        const T *weight = static_cast<const T *>(call.weight), *target = work.target;
-        if (weight) weight += step * call.weight_step + member * call.weight_member;
-        Rows<T> x{work.x, padded<T>(plan.layers[0].inputs)};
-        meet(team);
+    return me;
+}
+
+// The rows of a step, with their targets and weights.
+template <typename T>
+struct Batch {
+    Rows<T> x;
+    const T *target, *weight;
+};
+
+// Go to a step, and pick this thread's rows of it, where they don't lie ready.
+template <typename T>
+static Batch<T> go_to(Member<T> &me, i64 step) {
+    const Plan &plan = me.plan;
+    const Call &call = me.call;
+    me.batch = call.last && step + 1 == call.steps ? call.last : plan.batch;
+    me.examples = me.mine(me.batch);
+    const i64 whose = call.streams ? call.streams[me.member] : me.member;
+    const T *weight = static_cast<const T *>(call.weight);
+    if (weight) weight += step * call.weight_step + me.member * call.weight_member;
+    if (call.x)
+        return {{static_cast<const T *>(call.x) + step * call.x_step + whose * call.x_member,
+                 call.x_row},
+                static_cast<const T *>(call.target) + step * call.target_step +
+                    me.member * call.target_member,
+                weight};
+    const i64 *ids = call.ids + step * call.ids_step + whose * call.ids_stream;
+    pick(me, ids);
+    pick_targets(me, ids);
+    return {{me.work.x, padded<T>(plan.layers[0].inputs)}, me.work.target, weight};
+}
+
+// The losses of this thread's rows and their deltas, from the inputs up; return the outputs.
+template <typename T>
+static Rows<T> evaluate(const Member<T> &me, const Batch<T> &batch, i64 step) {
+    const i64 each = me.plan.logit_rows, from = me.examples.from * each, n = me.batch * each;
+    const Rows<T> out = forward(me, batch.x, me.call.first + step);
+    transpose(me.examples.to * each - from, me.plan.outputs, out.at + from * out.ld, out.ld,
+              me.work.logits + from, n);
+    judge(me, batch.target, batch.weight);
+    return out;
+}
+
+// A thread's share of all steps of a call. Threads meet where one needs what others have written:
+// weights in strips; deltas of all rows; new weights.
+template <typename T>
+static void train_member(Member<T> me) {
+    const Plan &plan = me.plan;
+    i64 lowest = plan.n_layers;
+    for (i64 l = plan.n_layers - 1; l >= 0; --l)
+        if (me.learns(plan.layers[l])) lowest = l;
+    for (i64 step = 0; step < me.call.steps; ++step) {
+        meet(me.team);
         prepare(me, lowest);
-        if (call.x) {
-            x = {static_cast<const T *>(call.x) + step * call.x_step + whose * call.x_member,
-                 call.x_row};
-            target = static_cast<const T *>(call.target) + step * call.target_step +
-                     member * call.target_member;
-        } else {
-            const i64 *ids = call.ids + step * call.ids_step + whose * call.ids_stream;
-            pick(me, ids);
-            pick_targets(me, ids);
-        }
-        meet(team);
-        const Rows<T> out = forward(me, x, call.first + step);
-        transpose(rows, plan.outputs, out.at + from * out.ld, out.ld, work.logits + from, n);
-        judge(me, target, weight);
+        const Batch<T> batch = go_to(me, step);
+        meet(me.team);
+        const Rows<T> out = evaluate(me, batch, step);
+        const i64 each = plan.logit_rows, from = me.examples.from * each;
         T *delta = delta_of(me, plan.n_layers - 1);
-        transpose(plan.outputs, rows, work.by_output + from, n, delta + from * out.ld, out.ld,
-                  out.ld);
-        backward(me, x, lowest);
-        meet(team);
-        if (thread == 0) sum_up(me, step, weight);
-        move(me, x, step);
+        transpose(plan.outputs, me.examples.to * each - from, me.work.by_output + from,
+                  me.batch * each, delta + from * out.ld, out.ld, out.ld);
+        backward(me, batch.x, lowest);
+        meet(me.team);
+        if (me.thread == 0) sum_up(me, step, batch.weight);
+        move(me, batch.x, step);
     }
-    meet(team);
+    meet(me.team);
+}
+
+// The same of rows that are only judged, by weights that stay.
+template <typename T>
+static void judge_member(Member<T> me) {
+    meet(me.team);
+    prepare(me, me.plan.n_layers);
+    for (i64 step = 0; step < me.call.steps; ++step) {
+        const Batch<T> batch = go_to(me, step);
+        meet(me.team);
+        evaluate(me, batch, step);
+        meet(me.team);
+        if (me.thread == 0) sum_up(me, step, batch.weight);
+    }
+    meet(me.team);
 }
 
 static i64 workspace(const Plan &plan, i64 threads) {
@@ -2201,10 +2296,20 @@ static i64 workspace(const Plan &plan, i64 threads) {
     return room.used;
 }
 
-static void train(const Plan &plan, const Call &call, i64 member, Team &team, i64 thread,
-                  unsigned char *room) {
-    if (plan.doubles)
-        train_member<double>(plan, call, member, team, thread, room);
+template <typename T>
+static void run_as(const Plan &plan, const Call &call, i64 member, Team &team, i64 thread,
+                unsigned char *room) {
+    const Member<T> me = begun<T>(plan, call, member, team, thread, room);
+    if (plan.judges)
+        judge_member(me);
     else
-        train_member<float>(plan, call, member, team, thread, room);
+        train_member(me);
+}
+
+static void run(const Plan &plan, const Call &call, i64 member, Team &team, i64 thread,
+                unsigned char *room) {
+    if (plan.doubles)
+        run_as<double>(plan, call, member, team, thread, room);
+    else
+        run_as<float>(plan, call, member, team, thread, room);
 }

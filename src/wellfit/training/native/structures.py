@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeAlias
 
-ABI = 10  # of the structures; the library says which it was built with
+ABI = 11  # of the structures; the library says which it was built with
 
 _Fields: TypeAlias = Sequence[tuple[str, Any]]
 _Number, _Pointer = ctypes.c_int64, ctypes.c_void_p
@@ -51,7 +51,7 @@ class StepPlan(ctypes.Structure):
     """All that stays the same from step to step."""
 
     _fields_: ClassVar[_Fields] = [
-        *_fields("doubles members batch outputs logit_rows"),
+        *_fields("doubles members batch outputs judges logit_rows"),
         *_fields("n_layers n_penalties n_clippings n_constraints"),
         *_fields("loss rule nesterov iterations"),
         *_fields(pointers="number quantiles"),
@@ -71,7 +71,7 @@ class CallPlan(ctypes.Structure):
     """The rows and numbers of the steps of one call."""
 
     _fields_: ClassVar[_Fields] = [
-        *_fields("steps first", "x"),
+        *_fields("steps first last", "x"),
         *_fields("x_step x_member x_row", "streams target"),
         *_fields("target_step target_member", "table"),
         *_fields("table_row is_bytes"),
