@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor
 
 from wellfit.augment import Examples
 from wellfit.nn.ops import BatchShare
+from wellfit.training.rows import Rows
 
 
 def own_rows(ids: Tensor, share: BatchShare) -> Tensor:
@@ -68,3 +72,17 @@ def _places(share: BatchShare) -> slice:
     """Return the places of a share's examples in the batch."""
     first = min(share.first, share.of - 1)
     return slice(first, first + share.rows)
+
+
+def examples_there(lengths: Sequence[int], whole: int, rows: Rows) -> Tensor | None:
+    """Return which examples of the last batch streams have (1, S, 1, B), or None if all.
+
+    Args:
+        lengths: (S,) the examples of each stream.
+        whole: those of all batches before.
+        rows: the table.
+    """
+    if len(set(lengths)) == 1:
+        return None
+    there = torch.arange(whole, max(lengths)) < torch.tensor(lengths)[:, None]
+    return there.to(rows.device, rows.dtype)[None, :, None]

@@ -24,7 +24,7 @@ from wellfit.training.chunk import Chunk
 from wellfit.training.pairing import Pairing
 from wellfit.training.processes import ProcessGroup
 from wellfit.training.rows import Rows
-from wellfit.training.shares import own_examples, own_rows, weights_of
+from wellfit.training.shares import examples_there, own_examples, own_rows, weights_of
 from wellfit.training.shuffling import ShuffleBlocks, shuffled
 
 # Bytes of the batches that are gathered at once: enough to share the cost of the call, little
@@ -76,6 +76,15 @@ class Stream:
     @property
     def _by_block(self) -> bool:
         return self.blocks is not None and len(self.train) > self.blocks.buffer
+
+    def order(self, epoch: int, length: int) -> Tensor:
+        """Return the order (length,) in which the rows come in an epoch, filled up."""
+        own = len(self.train)
+        if not self.shuffle:
+            return torch.arange(length)
+        # Positions beyond the own rows keep pointing at fillers of weight 0, at the end.
+        mixed = shuffled(self.seed, epoch, own, self.blocks)
+        return mixed if own == length else torch.cat([mixed, torch.arange(own, length)])
 
     def shuffled_by(self, blocks: ShuffleBlocks | None) -> Stream:
         """Return the stream with rows that are shuffled in such blocks."""
@@ -144,7 +153,8 @@ class Batches:
         self.batch = min(batch, self.length)
         self.per_epoch = -(-self.length // self.batch)
         self._whole = self.length // self.batch * self.batch
-        self._there = self._found_there()
+        lengths = [len(stream.train) for stream in self._streams]
+        self._there = examples_there(lengths, self._whole, rows)
         self._memory = torch.empty(0, dtype=rows.dtype, device=rows.device)
         self._augment = _augmenter(self._streams, rows)
         self._one_class = rows.one_class
@@ -228,7 +238,7 @@ class Batches:
                 for each, pairing in zip(self._streams, self._pairings, strict=True)
             ]
             return torch.stack(drawn).to(self._train.device)
-        order = torch.stack([self._order(stream, epoch) for stream in self._streams])
+        order = torch.stack([each.order(epoch, self.length) for each in self._streams])
         return self._train.gather(1, order.to(self._train.device)).unsqueeze(-1)
 
     def _judged(self, ids: Tensor) -> Tensor:
@@ -246,23 +256,6 @@ class Batches:
         if self.rows_each == 1:
             return []
         return [Pairing(own.cpu(), self._rows.labels(own).cpu()) for own in ids]
-
-    def _order(self, stream: Stream, epoch: int) -> Tensor:
-        """Return the order (rows,) in which a stream's rows come in an epoch, filled up."""
-        own = len(stream.train)
-        if not stream.shuffle:
-            return torch.arange(self.length)
-        # Positions beyond the own rows keep pointing at fillers of weight 0, at the end.
-        mixed = shuffled(stream.seed, epoch, own, stream.blocks)
-        return mixed if own == self.length else torch.cat([mixed, torch.arange(own, self.length)])
-
-    def _found_there(self) -> Tensor | None:
-        """Return which examples of the last batch streams have (1, S, 1, B), if not all."""
-        lengths = torch.tensor([len(stream.train) for stream in self._streams])
-        if bool((lengths == self.length).all()):
-            return None
-        there = torch.arange(self._whole, self.length) < lengths[:, None]
-        return there.to(self._rows.device, self._rows.dtype)[None, :, None]
 
     def judging(self, most: int) -> Iterator[Chunk]:
         """Yield the validation examples in order, at most ``most`` at once: a process's part."""
