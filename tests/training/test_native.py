@@ -252,6 +252,8 @@ CASES = {
     "no hidden layer": {"network": mlp(11, (), 3)},
     "wide": {"network": net(513, 300)},
     "one unit": {"network": net(1)},
+    "few outputs of whole vectors": {"network": net(32, 16)},
+    "submodels with few outputs": {"network": TabM().applied(net(32, 48), 5, LOSS)},
     "one cycle": {"lr_schedule": OneCycle()},
     "frozen": {"layer_rates": LayerRates((0.0, 1.0, 0.5))},
     "unfrozen": {"layer_rates": LayerRates((1.0, 1.0, 1.0), start_epochs=(3, 1, 2))},
@@ -332,9 +334,16 @@ def test_losses_are_as_by_pytorch(loss, outputs, weighted, picked, monkeypatch):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(150, 7)), targets(loss, 150, outputs)
     rows = Rows(x, y, rng.uniform(size=150) if weighted else None, dtype=torch.float64)
-    ours = member(network=mlp(7, (9,), outputs), loss=loss, **PLAIN)
+    ours = member(network=mlp(7, (40,), outputs), loss=loss, **PLAIN)
     monkeypatch.setattr(Batches, "can_be_picked", picked)
     assert_alike(*both(monkeypatch, [ours], rows))
+
+
+@pytest.mark.parametrize("picked", [False, True])
+def test_few_outputs_of_the_inputs_themselves_are_as_by_pytorch(picked, monkeypatch):
+    monkeypatch.setattr(Batches, "can_be_picked", picked)
+    rows = table(LOSS, rows=150, inputs=16)
+    assert_alike(*both(monkeypatch, [member(network=mlp(16, (), 3), **PLAIN)], rows))
 
 
 def test_every_loss_is_covered():

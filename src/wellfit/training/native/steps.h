@@ -163,6 +163,57 @@ static void multiply(const Product<T> &whole) {
     }
 }
 
+// ---- products with few columns, whose vectors would be mostly empty
+
+// Most columns of b for which vectors run along its rows instead.
+constexpr i64 FEW = 4;
+
+template <typename T, int H, int... I>
+static inline typename Lanes<T>::Vector rotated(typename Lanes<T>::Vector v,
+                                                std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(v, v, ((I + H) % Lanes<T>::count)...);
+}
+
+template <typename T, int H = Lanes<T>::count / 2>
+static inline T sum_of_lanes(typename Lanes<T>::Vector v) {
+    if constexpr (H > 0) {
+        v += rotated<T, H>(v, std::make_integer_sequence<int, Lanes<T>::count>());
+        return sum_of_lanes<T, H / 2>(v);
+    }
+    return v[0];
+}
+
+// c = a b + bias for N columns: each number of c is a product of two rows, since b comes transposed,
+// b(k, j) at b + k / STRIP · b_strip + j · b_step + k % STRIP. The depth is a multiple of a vector.
+template <typename T, int N>
+static void multiply_few(const Product<T> &p) {
+    typedef typename Lanes<T>::Vector Vector;
+    typedef typename Lanes<T>::Loose Loose;
+    constexpr i64 L = Lanes<T>::count;
+    for (i64 i = 0; i < p.m; ++i) {
+        Vector sums[N] = {};
+        for (i64 k = 0; k < p.depth; k += L) {
+            const Vector a = *reinterpret_cast<const Loose *>(p.a + i * p.a_row + k);
+            const T *b = p.b + k / STRIP<T> * p.b_strip + k % STRIP<T>;
+#pragma GCC unroll 4
+            for (int j = 0; j < N; ++j)
+                sums[j] += a * *reinterpret_cast<const Loose *>(b + j * p.b_step);
+        }
+#pragma GCC unroll 4
+        for (int j = 0; j < N; ++j) p.c[i * p.c_row + j] = sum_of_lanes<T>(sums[j]) + p.bias[j];
+    }
+}
+
+template <typename T>
+static void multiply_few(const Product<T> &p) {
+    switch (p.n) {
+        case 1: return multiply_few<T, 1>(p);
+        case 2: return multiply_few<T, 2>(p);
+        case 3: return multiply_few<T, 3>(p);
+        default: return multiply_few<T, 4>(p);
+    }
+}
+
 // Swap the off-diagonal blocks of size H between two rows.
 template <typename T, int H, int... I>
 static inline void swap_blocks(typename Lanes<T>::Vector &a, typename Lanes<T>::Vector &b,
@@ -568,9 +619,16 @@ static i64 in_strips(i64 width, i64 depth) {
     return (width + STRIP<T> - 1) / STRIP<T> * STRIP<T> * depth;
 }
 
+// Whether a layer's outputs are fewer than vectors are made for.
+template <typename T>
+static bool is_narrow(const Layer &layer) {
+    return layer.outputs <= FEW && layer.inputs % Lanes<T>::count == 0;
+}
+
 // Rows of whole vectors are multiplied where they lie, as long as they lie close together.
 template <typename T>
 static bool needs_strips(const Layer &layer) {
+    if (is_narrow<T>(layer)) return false;  // which takes the strips for the product downwards
     return layer.outputs % Lanes<T>::count || layer.columns * static_cast<i64>(sizeof(T)) > 512;
 }
 
@@ -770,6 +828,13 @@ static void linear(const Member<T> &me, const Layer &layer, const Buffers<T> &ow
         Product<T> p{(mine.to - mine.from) / n, units, layer.inputs, x + first * ld, n * ld, 1,
                      w + part * units, columns, STRIP<T>, own.out + first * own.ld, n * own.ld,
                      T(1), bias + part * units, false};
+        if (is_narrow<T>(layer)) {
+            p.b = own.down + part * in_strips<T>(layer.inputs, units);
+            p.b_step = STRIP<T>;
+            p.b_strip = STRIP<T> * units;
+            multiply_few(p);
+            continue;
+        }
         if (own.up) {
             p.b = own.up + part * in_strips<T>(units, layer.inputs);
             p.b_step = STRIP<T>;
@@ -2004,6 +2069,19 @@ static void constrain_all(const Member<T> &me, i64 step) {
     });
 }
 
+// The product of a gradient with few columns: a strip of its rows at once, transposed.
+template <typename T>
+static void gradient_of_few(const Product<T> &p) {
+    for (i64 i = 0; i < p.m; i += STRIP<T>) {
+        const i64 rows = p.m - i < STRIP<T> ? p.m - i : STRIP<T>;
+        T turned[FEW * STRIP<T>];
+        multiply(Product<T>{p.n, rows, p.depth, p.b, 1, p.b_step, p.a + i, p.a_step, STRIP<T>,
+                            turned, STRIP<T>, p.scale, nullptr, false});
+        for (i64 r = 0; r < rows; ++r)
+            for (i64 j = 0; j < p.n; ++j) p.c[(i + r) * p.c_row + j] = turned[j * STRIP<T> + r];
+    }
+}
+
 // The gradients of a thread's share of a linear layer's weights, some rows at a time, each updated
 // while it is in the cache.
 template <typename T>
@@ -2013,13 +2091,20 @@ static void move_linear(const Member<T> &me, const Layer &layer, const Buffers<T
     const i64 depth = me.all_rows(layer) / n, most = rows_at_once<T>(columns);
     const Range mine = me.mine(layer.inputs);
     const T mean = me.mean(layer);
+    // Vectors of rows may be read beyond the last column, which only memory of ours allows.
+    const bool turns = is_narrow<T>(layer) && &layer != me.plan.layers;
     T *g = me.work.gradient;
     for (i64 i = mine.from; i < mine.to; i += most) {
         const i64 rows = mine.to - i < most ? mine.to - i : most;
-        for (i64 part = 0; part < n; ++part)
-            multiply(Product<T>{rows, units, depth, x + part * x_ld + i, 1, n * x_ld,
-                                own.delta + part * own.ld, n * own.ld, STRIP<T>, g + part * units,
-                                columns, mean, nullptr, false});
+        for (i64 part = 0; part < n; ++part) {
+            const Product<T> p{rows, units, depth, x + part * x_ld + i, 1, n * x_ld,
+                               own.delta + part * own.ld, n * own.ld, STRIP<T>, g + part * units,
+                               columns, mean, nullptr, false};
+            if (turns)
+                gradient_of_few(p);
+            else
+                multiply(p);
+        }
         update(me, layer, step, i * columns, rows * columns, g);
     }
     if (me.thread + 1 == me.team.size) {
@@ -2049,7 +2134,8 @@ template <typename T>
 static void prepare(const Member<T> &me, i64 lowest) {
     for (i64 l = 0; l < me.plan.n_layers; ++l) {
         const Layer &layer = me.plan.layers[l];
-        if (layer.kind == LINEAR) pack(me, layer, me.work.layers[l], l > lowest);
+        if (layer.kind == LINEAR)
+            pack(me, layer, me.work.layers[l], l > lowest || is_narrow<T>(layer));
         if (layer.kind == PIECEWISE_LINEAR) add_bins_up(me, layer, me.work.layers[l]);
     }
 }
