@@ -153,8 +153,7 @@ class Batches:
         self.batch = min(batch, self.length)
         self.per_epoch = -(-self.length // self.batch)
         self._whole = self.length // self.batch * self.batch
-        lengths = [len(stream.train) for stream in self._streams]
-        self._there = examples_there(lengths, self._whole, rows)
+        self._there = examples_there([len(s.train) for s in self._streams], self._whole, rows)
         self._memory = torch.empty(0, dtype=rows.dtype, device=rows.device)
         self._augment = _augmenter(self._streams, rows)
         self._one_class = rows.one_class
