@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from wellfit import MLPClassifier, MLPRegressor
-from wellfit.diagnose import Baseline, Outcome, Scores, check_data, judge
+from wellfit.diagnose import Baseline, Outcome, Scores, check_data, judge, verdict
 from wellfit.diagnose.verdicts.comparison import NoSkill
 from wellfit.diagnose.verdicts.result import Verdict
 from wellfit.diagnose.verdicts.scores import Mean
@@ -47,6 +47,21 @@ def test_a_row_below_the_majority_class_is_no_lack_of_skill_where_the_loss_is_lo
     found = NoSkill().examine(scored(rows_below, gain))
     assert found is not None
     assert (found.outcome is Outcome.WARN) is ill
+
+
+def test_a_network_that_only_its_loss_speaks_for_is_well_fit_by_its_loss() -> None:
+    """Where one class is common, its probabilities differ and its classes hardly do."""
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(900, 2))
+    y = np.where(rng.random(900) < 1 / (1 + np.exp(2.6 - X[:, 0])), "ill", "well")
+    clf = MLPClassifier((32,), numeric_embedding=None, dropout=0, random_state=0).fit(X, y)
+    found = verdict(clf, X, y, data_findings=())
+    assert found.name == "well_fit"
+    assert found.scores is not None
+    assert found.scores.constant is not None
+    assert found.scores.unseen <= found.scores.constant.score
+    assert found.sentence.endswith(" of the baseline's.")
+    assert "the loss on out-of-fold rows is" in found.sentence
 
 
 @pytest.mark.parametrize(("wrong", "told"), [(1, False), (30, True)])

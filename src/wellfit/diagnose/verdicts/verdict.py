@@ -204,7 +204,7 @@ def _healthy(training: Training) -> tuple[str, str]:
         constant, gain = scores.constant, training.gain
         if constant is not None and gain is not None and scores.unseen <= constant.score:
             share = percent(1 - gain.value / training.chance, 0)
-            text += f"; by its loss it is better, {share} of the {constant.name} baseline's"
+            text += f"; the loss on {training.kind} rows is {share} of the baseline's"
     return "well_fit", f"Well fit: {text}."
 
 
