@@ -114,9 +114,9 @@ def test_a_monitored_metric_selects():
 def test_networks_of_one_shape_share_a_stack(monkeypatch):
     sizes = []
 
-    def counted(group):
+    def counted(group, **kwargs):
         sizes.append(len(group.jobs))
-        return train_group(group)
+        return train_group(group, **kwargs)
 
     train_group = bagging.train_group
     monkeypatch.setattr(bagging, "train_group", counted)

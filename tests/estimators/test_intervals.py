@@ -280,7 +280,7 @@ def test_too_few_rows_are_named():
     [
         ({"conformal": "jackknife"}, "conformal is 'jackknife'; expected"),
         ({"conformal_fraction": 1.0}, "conformal_fraction is 1.0; expected"),
-        ({"conformal": "cross"}, "conformal is 'cross' and bagging is None"),
+        ({"conformal": "cross"}, "conformal is 'cross' and bagging is 'auto'"),
         ({"conformal": "cross", "bagging": 2}, "Expected bagging of 3 or more, such as 10"),
         ({"warm_start": True}, "rows that an earlier fit has learned from can't calibrate"),
     ],

@@ -150,7 +150,7 @@ def _carry_out(
         console.print()
     judged = _judged(model, source)
     journal = MetricsWriter(folder, config, judged)
-    writers = [journal, *_writers(plan.options, folder, model)]
+    writers = [journal, *_writers(plan.options, folder)]
     try:
         shows = _shows(plan.options, console, judged, quiet)
         source = stored_beside(folder.path, source)
@@ -176,21 +176,16 @@ def _carry_out(
         folder.release()
 
 
-def _writers(options: ProgressOptions, folder: RunFolder, model: Model) -> list[Callback]:
+def _writers(options: ProgressOptions, folder: RunFolder) -> list[Callback]:
     """Return the callbacks that write into the folder, in an order that checkpoints rely on."""
     pause = options.checkpoint_every
     # The path of a new run folder is known only when training starts.
     writers: list[Callback] = [
-        DeferredCallback(lambda: Health(str(folder.health), overwrite=True))
+        DeferredCallback(lambda: Health(str(folder.health), overwrite=True)),
+        DeferredCallback(
+            lambda: Checkpoint(str(folder.checkpoints), seconds=pause, pause=pause, overwrite=True)
+        ),
     ]
-    if model.bagging is None:  # the networks of folds aren't resumed: a run of theirs begins anew
-        writers.append(
-            DeferredCallback(
-                lambda: Checkpoint(
-                    str(folder.checkpoints), seconds=pause, pause=pause, overwrite=True
-                )
-            )
-        )
     if options.tensorboard:
         writers.append(
             DeferredCallback(lambda: TensorBoard(str(folder.tensorboard), overwrite=True))
@@ -323,7 +318,7 @@ def _print_training(model: Model, judged: str, console: Console) -> None:
     count = model.network_.n_networks
     of = f" of {count} networks" if count > 1 else ""
     # Each of several networks keeps the weights of its own best epoch.
-    which = "median best" if model.bagging else "best"
+    which = "median best" if count > 1 else "best"
     kept = "" if best == model.n_epochs_ else f", {which} {moment(model.history_, best)}"
     if kept and (stopping := stopping_of(model)) is not None:
         kept += f" by {title_of(stopping.monitor)}"

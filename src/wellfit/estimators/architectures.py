@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from wellfit.core.errors import HyperparameterError, shown
+from wellfit.core.parameter import is_auto
 from wellfit.fitting import TrainingJob
 from wellfit.nn import NumericEmbedding
 
@@ -36,10 +37,10 @@ def check_architectures(estimator: Any) -> None:
             f"architectures is {shown(given)}; expected a list of mappings of parameters, such as "
             "[{'numeric_embedding': 'periodic'}]"
         )
-    if given and estimator.bagging is None:
+    if given and (estimator.bagging is None or is_auto(estimator.bagging)):
         raise HyperparameterError(
-            "architectures are given and bagging is None: they are selected by the rows of folds. "
-            "Expected bagging of 2 or more, or architectures=None"
+            f"architectures are given and bagging is {estimator.bagging!r}: they are selected by "
+            "the rows of folds. Expected bagging of 2 or more, or architectures=None"
         )
     allowed = _allowed(estimator)
     for params in given:

@@ -18,6 +18,9 @@ from wellfit.fitting.runner import run_alone
 from wellfit.fitting.validation_folds import run_validated_by_folds
 from wellfit.training import folds
 
+# What depends on how many rows there are, and on who draws.
+_OF_FOLD = ("seed", "batch_size", "epochs", "max_steps")
+
 
 def trained(builder: Any, job: TrainingJob) -> FittedNetwork:
     """Return what a job leads to: one network, or the average of one for each fold.
@@ -31,27 +34,40 @@ def trained(builder: Any, job: TrainingJob) -> FittedNetwork:
     Raises:
         DivergedError: the loss became infinite before any epoch was worth keeping.
         HyperparameterError: more folds than rows, or what takes a single network.
+        InputError: the checkpoints to resume from are of other networks.
+        ModelFileError: there are none.
     """
-    if builder.folds is None and builder.estimator.bagging is None:
+    if builder.folds is None and builder.bagging is None:
         return run_alone(job)
     began = time.perf_counter() - _seconds_before(job)
     network = _of_folds(builder, job)
-    return replace(network, record=replace(network.record, seconds=time.perf_counter() - began))
+    # Of networks that were resumed, the curves know how long they had taken before.
+    known = network.record.history.get("seconds") or [0.0]
+    seconds = max(time.perf_counter() - began, known[-1])
+    return replace(network, record=replace(network.record, seconds=seconds))
 
 
 def _of_folds(builder: Any, job: TrainingJob) -> FittedNetwork:
     """Return what the trainings without a fold each, or validated by those, lead to."""
     if builder.folds is not None:
         return run_validated_by_folds(job, *fold_jobs(builder, job, builder.folds))
-    _refuse_single(builder.estimator, job)
-    count = builder.estimator.bagging
+    count = builder.bagging
+    assert count is not None
+    _refuse_single(builder, job)
     jobs, held_out = fold_jobs(builder, job, count)
     trials = [FoldTrainings(OWN, jobs)]
     for name, other in variants(builder.estimator, job):
         own = type(builder)(other)
+        own.bagging = count
         trials.append(FoldTrainings(name, fold_jobs(own, own.job_like(job), count)[0]))
     assert job.split is not None  # but of one epoch, which is refused
-    return run_folds(trials, held_out, job.split, calibrate=_crosses(builder.estimator))
+    return run_folds(
+        trials,
+        held_out,
+        job.split,
+        calibrate=_crosses(builder.estimator),
+        resume_from=builder.resume_from,
+    )
 
 
 def _seconds_before(job: TrainingJob) -> float:
@@ -99,9 +115,9 @@ def fold_jobs(
         )
         part = replace(split, train=split.train[rest], held_out=split.train[judge])
         like = builder.job_like(replace(job, stream=own, split=part))
-        # Which columns are embedded is a matter of all rows, so that networks share a stack.
-        member = like.member.replace(network=job.member.network)
-        jobs.append(replace(like, member=member))
+        # The network and how it learns are a matter of all rows, so that folds share a stack.
+        of_fold = {name: getattr(like.member, name) for name in _OF_FOLD}
+        jobs.append(replace(like, member=job.member.replace(**of_fold)))
         held_out.append(stream.train[fold])
     return jobs, held_out
 
@@ -111,22 +127,27 @@ def _crosses(estimator: Any) -> bool:
     return estimator.conformal == "cross"
 
 
-def _refuse_single(estimator: Any, job: TrainingJob) -> None:
+def _refuse_single(builder: Any, job: TrainingJob) -> None:
     """Refuse what goes with a single network only.
 
     Raises:
         HyperparameterError: naming it.
     """
+    estimator = builder.estimator
     given = {
         "warm_start": estimator.warm_start or None,
         "validation_fraction": estimator.validation_fraction,
-        "resume_from": None if job.resume is None else "given",
         "partial_fit": "called" if job.split is None else None,
     }
+    if builder.resume_from is not None and estimator.random_state is None:
+        raise HyperparameterError(
+            "resume_from is given and random_state is None: which rows a fold has depends on it; "
+            "expected the random_state that the training began with"
+        )
     for name, value in given.items():
         if value is not None:
             raise HyperparameterError(
-                f"{name} is {value}, and bagging is {estimator.bagging!r}: its networks begin "
+                f"{name} is {value}, and bagging is {builder.bagging}: its networks begin "
                 "anew, and each is validated by a fold of its own; expected bagging=None, or no "
                 f"{name}"
             )

@@ -15,6 +15,7 @@ from wellfit.augment import augmentations
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
 from wellfit.estimators import persistence, settings
+from wellfit.estimators.auto_bagging import bagging_of
 from wellfit.estimators.categories import categories_of, room_for_codes
 from wellfit.estimators.continuing import (
     continued,
@@ -78,10 +79,13 @@ class JobBuilder:
     Args:
         estimator: whose parameters count. It remembers the columns of X; nothing else of it
             changes.
-        alone: whether its job is run by itself, so that networks of folds may validate it.
+        alone: whether its job is run by itself, so that networks of folds may validate it, or be
+            averaged in its place.
 
     Attributes:
-        folds: how many of these the last job has, if any.
+        bagging: the folds whose networks are averaged in place of the last job's, if any are.
+        folds: those whose networks validate it, if any do.
+        resume_from: checkpoints to go on from, of the networks of folds.
         problems: of rows whose encoders were learned from other rows: what these can't express,
             as columns by kind of problem.
     """
@@ -89,7 +93,9 @@ class JobBuilder:
     def __init__(self, estimator: Any, *, alone: bool = False) -> None:
         self.estimator, self.alone = estimator, alone
         self.compute = Compute.of(estimator)
+        self.bagging: int | None = None
         self.folds: int | None = None
+        self.resume_from: str | os.PathLike[str] | None = None
         self.problems: Mapping[str, list[str]] = {}
 
     # Jobs.
@@ -112,18 +118,31 @@ class JobBuilder:
         n_samples, targets = x.shape[0], known.targets or settings.targets(self.estimator, y)
         y = targets.read(y, warn=before is not None)
         x, y, weight, kept = weighed(self.estimator, targets, x, y, sample_weight)
-        seed = seed_of(self.estimator, before, resume_from)
-        self.folds = folds_of(self.estimator, len(y), X_val is not None) if self.alone else None
-        parts = split_rows(self.estimator, targets, y, bool(self.folds) or X_val is not None, seed)
+        given = X_val is not None
+        self._choose_folds(x, given=given)
+        own = None if self.bagging else resume_from  # seeds of folds are derived from theirs
+        seed = seed_of(self.estimator, before, own)
+        whole = given or bool(self.folds or self.bagging)
+        parts = split_rows(self.estimator, targets, y, whole, seed)
         split, held_out = parts.of(kept, n_samples), parts.held_out
         table = self._encoded(x, y, weight, known.features, targets, parts.train, origin)
         if X_val is not None:
             table, held_out = extended(self.estimator, table, X_val, y_val)
         job = self._assembled(table, self.stream(parts.train, held_out, seed), split, origin)
         job = replace(job, conformal_rows=parts.conformal)
-        if resume_from is not None:
+        if self.bagging:
+            self.resume_from = resume_from
+        elif resume_from is not None:
             job = replace(job, resume=read_checkpoint(resume_from, [job.member])[0])
         return job
+
+    def _choose_folds(self, x: Any, *, given: bool) -> None:
+        """Decide which folds have networks of their own, and what these are for."""
+        asked = self.bagging = settings.given_bagging(self.estimator)
+        if self.alone:
+            self.bagging = bagging_of(self.estimator, x, given=given)
+            open_ = self.bagging != asked  # else validation by folds is refused, or goes without
+            self.folds = None if open_ else folds_of(self.estimator, x.shape[0], given)
 
     def epoch(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, first_targets: ArrayLike
@@ -137,6 +156,7 @@ class JobBuilder:
             first_targets: that the first call's encoder is fitted to.
         """
         settings.check_options(self.estimator)
+        self.bagging = settings.given_bagging(self.estimator)  # which a single epoch refuses
         before, beforehand = network_before(self.estimator), _fitted_encoders(self.estimator)
         origin, known = self._begun(before)
         known = known if before else beforehand
@@ -297,7 +317,7 @@ class JobBuilder:
                 f"partial_fit can't use {e.optimizer!r}, which needs all rows at once; "
                 "expected an optimizer such as 'adam'"
             )
-        e = _settled(self.estimator, table, rows, origin, one_epoch)
+        e = self._settled(table, rows, origin, one_epoch)
         given = e, table, stream.train, origin.borrowed, origin.like
         embedding = None if origin.network else new_embedding(*given, one_epoch=one_epoch)
         below = origin.borrowed, embedding, room_for_codes(e, table.features, origin.network)
@@ -321,13 +341,12 @@ class JobBuilder:
         memory = memory_of(origin.before, member) if one_epoch else None
         return member if memory is None else member.replace(epochs=memory.epoch + 1)
 
-
-def _settled(estimator: Any, table: Encoded, rows: int, origin: Origin, one_epoch: bool) -> Any:
-    """Return an estimator with what suits a table in place of what it leaves open."""
-    if origin.before is not None:
-        return as_trained(estimator, origin.before)
-    given = estimator, table.features, table.targets, origin.borrowed
-    return for_table(*given, rows=rows, one_epoch=one_epoch)
+    def _settled(self, table: Encoded, rows: int, origin: Origin, one_epoch: bool) -> Any:
+        """Return the estimator with what suits a table in place of what it leaves open."""
+        if origin.before is not None:
+            return as_trained(self.estimator, origin.before)
+        given = self.estimator, table.features, table.targets, origin.borrowed
+        return for_table(*given, rows=rows, one_epoch=one_epoch, bagged=bool(self.bagging))
 
 
 def _order(stream: Stream) -> tuple[Any, ...]:

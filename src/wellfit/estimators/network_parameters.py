@@ -28,7 +28,8 @@ class NetworkParameters(NestedConfigs):
 
     hidden_layer_sizes: Sequence[int] | int | Literal["auto"] = parameter(
         'units of the hidden layers, from the lowest; ``()`` is a linear model; ``"auto"`` is '
-        "``(128, 128)`` for each submodel of a table, and else ``(256, 256)``.",
+        "``(128, 128)`` for each of several networks that ``bagging`` or ``n_submodels`` at "
+        '``"auto"`` stands for, and else ``(256, 256)``.',
         default="auto",
         choices=("auto",),
         whole=True,
@@ -70,8 +71,8 @@ class NetworkParameters(NestedConfigs):
     )
     dropout: float | Layer | Literal["auto"] = parameter(
         "dropout rate of the hidden layers, in [0, 1); or a layer such as "
-        '``AlphaDropout(0.1)``; ``"auto"`` is 0.1, or 0 where the optimizer is a minimizer and in '
-        "submodels that estimate numbers.",
+        '``AlphaDropout(0.1)``; ``"auto"`` is 0.1, or 0 where the optimizer is a minimizer, and '
+        'where numbers are estimated and ``learning_rate="auto"`` stands for 0.003.',
         default="auto",
         choices=("auto",),
         stands_for=(Dropout, "rate"),
@@ -114,7 +115,8 @@ class NetworkParameters(NestedConfigs):
     n_submodels: int | Literal["auto"] = parameter(
         "number of submodels, networks in one that predict by their mean; at least 1; "
         '``"auto"`` is 6 for tables of fewer than 64 numeric columns, with at least 1,000 rows to '
-        "train on, where no other parameter describes the layers or the optimizer, and else 1.",
+        "train on, where there is no ``bagging``, and no other parameter describes the layers or "
+        "the optimizer; else 1.",
         default="auto",
         choices=("auto",),
         whole=True,

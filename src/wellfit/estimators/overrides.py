@@ -36,7 +36,8 @@ def stackable(cls: Class) -> Class:
 
 def can_be_stacked(estimator: Any) -> bool:
     """Say whether stacks give what the estimator's own ``fit`` and ``predict`` would give."""
-    several = getattr(estimator, "bagging", None) is not None  # networks, a stack of their own
+    # Networks of an estimator's own are a stack; what "auto" stands for is left to a fit alone.
+    several = getattr(estimator, "bagging", None) not in (None, "auto")
     return not several and _stackable_base(estimator) is not None and not overridden(estimator)
 
 

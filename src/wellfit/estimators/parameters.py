@@ -41,8 +41,8 @@ class Parameters(ValidationParameters):
     )
     l2: float | L2 | Literal["auto"] = parameter(
         "strength λ of the L2 penalty λ/2 Σw² on weights, at least 0; or an "
-        ':class:`~wellfit.optim.L2`; ``"auto"`` is ``L2(0.1, decoupled=True)`` for submodels '
-        'that ``n_submodels="auto"`` stands for, and else 0.',
+        ':class:`~wellfit.optim.L2`; ``"auto"`` is ``L2(0.1, decoupled=True)`` where '
+        '``learning_rate`` at ``"auto"`` stands for 0.003, and else 0.',
         default="auto",
         choices=("auto",),
         stands_for=(L2, "strength"),
@@ -67,7 +67,8 @@ class Parameters(ValidationParameters):
     )
     learning_rate: float | Literal["auto"] = parameter(
         'learning rate of the optimizer, at least 0; ``"auto"`` keeps the optimizer\'s own, but '
-        'for submodels that ``n_submodels="auto"`` stands for, where it is 0.003.',
+        "is 0.003 for the networks of tables of 1,000 rows and more that ``bagging`` or "
+        '``n_submodels`` at ``"auto"`` stands for.',
         default="auto",
         choices=("auto",),
         low=0,

@@ -98,7 +98,7 @@ def split_rows(
             ``conformal`` count.
         targets: the encoder of y.
         y: (n_samples, ...), read.
-        given: whether validation rows are given apart.
+        given: whether validation rows are given apart, or networks of folds hold out their own.
         seed: of the draw.
     """
     if estimator.conformal != "split":
@@ -121,8 +121,7 @@ def _held_out(
             f"validation_fraction is {fraction!r}; expected a number in (0, 1) or None"
         )
     train, held_out = np.arange(len(y)), None
-    folds = estimator.bagging is not None  # each network holds out its own
-    whole = given or folds or not settings.holds_out(estimator) or len(y) < 2
+    whole = given or not settings.holds_out(estimator) or len(y) < 2
     if whole and estimator.subsample >= 1:
         return Parts(train)
     strata = targets.strata(y)

@@ -303,7 +303,7 @@ def holds_out(estimator: Any) -> bool:
     where something else does while it is on.
     """
     calibration = getattr(estimator, "calibration", None)
-    asked = estimator.validation_fraction, estimator.bagging, calibration
+    asked = estimator.validation_fraction, given_bagging(estimator), calibration
     if any(each is not None for each in asked):
         return True
     stopping = stopping_of(estimator)
@@ -316,6 +316,12 @@ def holds_out(estimator: Any) -> bool:
     )
     monitors = [getattr(each, "monitor", None) for each in monitoring]
     return bool(scored(estimator)) or any(each not in (None, *OWN) for each in monitors)
+
+
+def given_bagging(estimator: Any) -> int | None:
+    """Return how many networks are asked for; None where ``"auto"`` leaves it open."""
+    given: int | None = getattr(estimator, "bagging", None)
+    return None if is_auto(given) else given
 
 
 def scored(estimator: Any) -> list[Any]:
@@ -368,17 +374,18 @@ def check_options(estimator: Any) -> None:
     for name, each in estimator.declared_parameters.items():
         each.check(name, getattr(estimator, name))
     check_architectures(estimator)
-    if estimator.bagging is not None and estimator.pretrained is not None:
+    bagging = given_bagging(estimator)
+    if bagging is not None and estimator.pretrained is not None:
         raise HyperparameterError(
-            f"bagging is {estimator.bagging} and pretrained is given, whose layers are of one "
+            f"bagging is {bagging} and pretrained is given, whose layers are of one "
             "network; expected bagging=None, or pretrained=None"
         )
     conformal = estimator.conformal
-    if conformal == "cross" and (estimator.bagging is None or estimator.bagging < 3):
+    if conformal == "cross" and (bagging is None or bagging < 3):
         raise HyperparameterError(
-            f"conformal is 'cross' and bagging is {estimator.bagging}: a fold calibrates, another "
-            "chooses the epoch, and the others are trained on. Expected bagging of 3 or more, "
-            "such as 10, or conformal='split'"
+            f"conformal is 'cross' and bagging is {estimator.bagging!r}: a fold calibrates, "
+            "another chooses the epoch, and the others are trained on. Expected bagging of 3 or "
+            "more, such as 10, or conformal='split'"
         )
     if estimator.warm_start and conformal is not None:
         raise HyperparameterError(

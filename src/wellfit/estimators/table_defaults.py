@@ -1,4 +1,4 @@
-"""The network of a table whose layers no parameter describes: submodels, and their training."""
+"""The networks of a table whose layers no parameter describes, and their training."""
 
 from __future__ import annotations
 
@@ -14,22 +14,20 @@ from wellfit.fitting.pretrained.borrowed import BorrowedLayers
 from wellfit.nn.submodels import can_average
 from wellfit.optim import L2, Adam, Optimizer
 
-FEW_ROWS = 1000  # below which folds validate, and one wide network is as good as submodels
+FEW_ROWS = 1000  # below which high rates and a strong decay do harm
 
-# The least image has so many columns, 8 by 8. Pixels gain nothing by embeddings or submodels, and
-# an embedding of so many columns costs several times what the other layers do.
-_MANY_COLUMNS = 64
+# The least image has so many columns, 8 by 8. Pixels gain nothing by embeddings or by several
+# networks, and an embedding of so many columns costs several times what the other layers do.
+MANY_COLUMNS = 64
 _NUMERIC = ("number", "duration")
 
 # Chosen by cross-validation on fifteen tables. Narrow networks, each a little off on its own, are
-# better by their mean than a wide one that costs as much.
+# better by their mean than a wide one that costs as much. Those of folds are better than
+# submodels, since each has learned from other rows, with weights of its own.
+_NARROW: Mapping[str, Any] = MappingProxyType({"hidden_layer_sizes": (128, 128)})
+_SUBMODELS: Mapping[str, Any] = MappingProxyType({**_NARROW, "n_submodels": 6})
 _OF_CLASSES: Mapping[str, Any] = MappingProxyType(
-    {
-        "hidden_layer_sizes": (128, 128),
-        "n_submodels": 6,
-        "learning_rate": 0.003,
-        "l2": L2(0.1, decoupled=True),
-    }
+    {"learning_rate": 0.003, "l2": L2(0.1, decoupled=True)}
 )
 # Dropout shifts the variance of what a layer reads, and so the estimates that it makes of it.
 _OF_NUMBERS: Mapping[str, Any] = MappingProxyType({**_OF_CLASSES, "dropout": 0.0})
@@ -38,7 +36,7 @@ _OF_NUMBERS: Mapping[str, Any] = MappingProxyType({**_OF_CLASSES, "dropout": 0.0
 def is_narrow_table(features: FeatureEncoder) -> bool:
     """Say whether rows are those of a table, and too few of its columns numbers for an image."""
     numeric = [column for column in features.columns if column.kind in _NUMERIC]
-    return features.kind == "table" and len(numeric) < _MANY_COLUMNS
+    return features.kind == "table" and len(numeric) < MANY_COLUMNS
 
 
 def for_table(
@@ -49,21 +47,27 @@ def for_table(
     *,
     rows: int,
     one_epoch: bool,
+    bagged: bool,
 ) -> Any:
-    """Return an estimator with submodels where it leaves its network open and has a table.
+    """Return an estimator with narrow networks where it leaves its network open and has a table.
 
     Args:
         estimator: stays as it is.
         features: the encoder of its rows.
         targets: the encoder of its targets.
         borrowed: layers that take the place of the lowest, if any.
-        rows: to train on.
+        rows: to train on, those of a fold included.
         one_epoch: whether the rows are one of many batches, which say too little of the others.
+        bagged: whether several networks are averaged, of a fold each; else they are submodels.
     """
     fits = borrowed is None and not one_epoch and estimator.image_shape is None
-    if not (fits and leaves_open(estimator) and rows >= FEW_ROWS and is_narrow_table(features)):
+    if not (fits and leaves_open(estimator) and is_narrow_table(features)):
         return estimator
-    return with_submodel_defaults(estimator, targets) if can_average(targets.loss) else estimator
+    if bagged:
+        return _chosen(estimator, {**_NARROW, **(_training(targets) if rows >= FEW_ROWS else {})})
+    if rows < FEW_ROWS or not can_average(targets.loss):
+        return estimator
+    return _chosen(estimator, {**_SUBMODELS, **_training(targets)})
 
 
 def as_trained(estimator: Any, before: FittedNetwork) -> Any:
@@ -71,15 +75,7 @@ def as_trained(estimator: Any, before: FittedNetwork) -> Any:
     assert before.targets is not None
     if before.n_submodels == 1 or not leaves_open(estimator):
         return estimator
-    return with_submodel_defaults(estimator, before.targets)
-
-
-def with_submodel_defaults(estimator: Any, targets: TargetEncoder) -> Any:
-    """Return a copy with what suits submodels in place of every ``"auto"``."""
-    chosen = copy.copy(estimator)
-    values = _OF_NUMBERS if isinstance(targets, NumberTargets) else _OF_CLASSES
-    vars(chosen).update({k: v for k, v in values.items() if is_auto(getattr(estimator, k))})
-    return chosen
+    return _chosen(estimator, {**_SUBMODELS, **_training(before.targets)})
 
 
 def leaves_open(estimator: Any) -> bool:
@@ -88,3 +84,15 @@ def leaves_open(estimator: Any) -> bool:
     # A rule with numbers of its own keeps these.
     plain = resolve(Optimizer, estimator.optimizer) == Adam()
     return layers and is_auto(estimator.n_submodels) and plain
+
+
+def _training(targets: TargetEncoder) -> Mapping[str, Any]:
+    """Return how narrow networks are trained on many rows."""
+    return _OF_NUMBERS if isinstance(targets, NumberTargets) else _OF_CLASSES
+
+
+def _chosen(estimator: Any, values: Mapping[str, Any]) -> Any:
+    """Return a copy with some values in place of every ``"auto"``."""
+    chosen = copy.copy(estimator)
+    vars(chosen).update({k: v for k, v in values.items() if is_auto(getattr(estimator, k))})
+    return chosen

@@ -7,6 +7,7 @@ from typing import Any
 from wellfit.core.errors import HyperparameterError
 from wellfit.estimators import settings
 from wellfit.estimators.duration import eval_interval
+from wellfit.estimators.settings import given_bagging
 from wellfit.estimators.table_defaults import FEW_ROWS
 
 _AUTO_FOLDS = 5
@@ -51,7 +52,7 @@ def _excluding(estimator: Any, given: bool) -> dict[str, Any]:
     said = {
         "X_val": "given" if given else None,
         "validation_fraction": estimator.validation_fraction,
-        "bagging": estimator.bagging,
+        "bagging": given_bagging(estimator),
         "calibration": getattr(estimator, "calibration", None),
         "pretrained": None if estimator.pretrained is None else "given",
         "warm_start": estimator.warm_start or None,

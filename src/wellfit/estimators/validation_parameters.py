@@ -38,7 +38,7 @@ class ValidationParameters(NetworkParameters):
         "number of folds of the training rows that validate, in place of held-out rows: a network "
         "for each, trained on the others, all as one stack, judges the epochs of a network that "
         'is trained on all rows. ``"auto"`` is 5 where early stopping would hold out some of 20 '
-        "to 999 rows, else None.",
+        "to 999 rows, and there is no ``bagging``; else None.",
         default="auto",
         choices=("auto",),
         whole=True,
@@ -47,10 +47,14 @@ class ValidationParameters(NetworkParameters):
         optional=True,
         group="Validation and stopping",
     )
-    bagging: int | None = parameter(
+    bagging: int | Literal["auto"] | None = parameter(
         "number of folds of the training rows; a network for each is trained on the others, all "
-        "as one stack, stops by its own fold, and the average predicts. None for one network.",
-        default=None,
+        "as one stack, stops by its own fold, and the average predicts. None for one network. "
+        '``"auto"`` is 8 for a table of 20 to 100,000 rows and fewer than 64 numeric columns, '
+        "where early stopping would hold out some rows, and no parameter describes the layers, "
+        "the optimizer or the validation; else None.",
+        default="auto",
+        choices=("auto",),
         whole=True,
         low=2,
         high=100,

@@ -14,6 +14,7 @@ from wellfit.datasets import StreamedTable
 from wellfit.datasets.splitting import take_rows
 from wellfit.datasets.streamed import sampled
 from wellfit.estimators import settings
+from wellfit.estimators.auto_bagging import bagging_of
 from wellfit.estimators.categories import embedding_of
 from wellfit.estimators.embedding import columns_to_embed
 from wellfit.estimators.encoding import Encoded, encoded
@@ -31,8 +32,9 @@ def without_auto(estimator: Any, X: Any, y: ArrayLike, *, validated: bool = Fals
     """Return a copy of an estimator with what ``"auto"`` stands for when it is fitted to rows.
 
     That holds for the parameters that say what the network is, and how fast it learns and
-    decays; the copy, fitted to these rows, is the same network as the estimator. The learning rate
-    stays ``"auto"`` where it is the optimizer's own.
+    decays; the copy, fitted to these rows, is the same network as the estimator's, or as each of
+    those that the estimator averages. The learning rate stays ``"auto"`` where it is the
+    optimizer's own.
 
     Args:
         estimator: ``MLPClassifier`` or ``MLPRegressor``; stays as it is.
@@ -53,10 +55,13 @@ def without_auto(estimator: Any, X: Any, y: ArrayLike, *, validated: bool = Fals
     targets = settings.targets(chosen, y)
     y = targets.read(y, warn=False)
     if chosen.pretrained is None:
-        table = _sample(chosen, X, y, targets)
+        x = validate_features(chosen, X)
+        table = _sample(chosen, x, y, targets)
+        bagged = bool(bagging_of(chosen, x, given=validated))
+        whole = bagged or validated
+        rows = _rows_to_train_on(chosen, targets, y, whole=whole, validated=validated)
         given = chosen, table.features, table.targets, None
-        rows = _rows_to_train_on(chosen, targets, y, validated)
-        chosen = for_table(*given, rows=rows, one_epoch=False)
+        chosen = for_table(*given, rows=rows, one_epoch=False, bagged=bagged)
         _name_embeddings(chosen, table)
         if chosen.layers is None and is_auto(chosen.hidden_layer_sizes):
             chosen.hidden_layer_sizes = settings.SIZES
@@ -67,16 +72,15 @@ def without_auto(estimator: Any, X: Any, y: ArrayLike, *, validated: bool = Fals
 
 
 def _rows_to_train_on(
-    estimator: Any, targets: TargetEncoder, y: NDArray[Any], validated: bool
+    estimator: Any, targets: TargetEncoder, y: NDArray[Any], *, whole: bool, validated: bool
 ) -> int:
     """Return how many rows ``fit`` trains on, with those left out that it holds out."""
-    given = validated or bool(folds_of(estimator, len(y), validated))
+    given = whole or bool(folds_of(estimator, len(y), validated))
     return len(split_rows(estimator, targets, y, given, seed=0).train)
 
 
-def _sample(estimator: Any, X: Any, y: NDArray[Any], targets: TargetEncoder) -> Encoded:
-    """Return some of the rows, encoded."""
-    x = validate_features(estimator, X)
+def _sample(estimator: Any, x: Any, y: NDArray[Any], targets: TargetEncoder) -> Encoded:
+    """Return some of the validated rows, encoded."""
     at = sampled(len(y), _LOOKED_AT, seed=0)
     some = x[at].to_frame() if isinstance(x, StreamedTable) else take_rows(x, at)
     with warnings.catch_warnings():

@@ -12,6 +12,7 @@ models", 2004.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from wellfit.fitting.record import TrainingRecord
 from wellfit.fitting.runner import JobGroup, alike, train_group
 from wellfit.fitting.selection import judge_of, selection_weights
 from wellfit.training import Result, Status, Weights
+from wellfit.training.checkpoint import read_checkpoint
 
 Ids = NDArray[np.integer]
 Outputs = NDArray[np.floating]
@@ -65,6 +67,7 @@ def run_folds(
     split: RowSplit,
     *,
     calibrate: bool = False,
+    resume_from: str | os.PathLike[str] | None = None,
 ) -> FittedNetwork:
     """Train the networks of all folds, and return their average.
 
@@ -76,13 +79,16 @@ def run_folds(
         held_out: the positions, among their rows, of those outside of each fold's training rows.
         split: the rows of X that the jobs read.
         calibrate: whether these positions calibrate intervals or sets.
+        resume_from: checkpoints of the first stack, to go on from; others begin anew.
 
     Raises:
+        InputError: these checkpoints are of other networks.
+        ModelFileError: there is none.
         DivergedError: no architecture is left: a loss became infinite before any epoch was worth
             keeping.
     """
     job, several = trials[0].jobs[0], len(trials) > 1
-    library = _judged(_trained(trials, held_out), job, held_out)
+    library = _judged(_trained(trials, held_out, resume_from), job, held_out)
     by_name = {each.judged.name: each for each in library}
     lost = [
         WeighedArchitecture(each.name, 0.0, library[0].judged.metric, np.nan)
@@ -128,7 +134,11 @@ def _judged(
     ]
 
 
-def _trained(trials: Sequence[FoldTrainings], held_out: Sequence[Ids]) -> list[_Candidate]:
+def _trained(
+    trials: Sequence[FoldTrainings],
+    held_out: Sequence[Ids],
+    resume_from: str | os.PathLike[str] | None,
+) -> list[_Candidate]:
     """Return the architectures all of whose networks were trained, at least for a while.
 
     Raises:
@@ -137,7 +147,12 @@ def _trained(trials: Sequence[FoldTrainings], held_out: Sequence[Ids]) -> list[_
     jobs = [job for trial in trials for job in trial.jobs]
     done: list[FittedNetwork | DivergedError | None] = [None] * len(jobs)
     for group in _told_apart(alike(jobs)):
-        result, precision = train_group(group)
+        begun = None
+        if resume_from is not None:
+            members = [job.member for job in group.jobs]
+            begun = read_checkpoint(resume_from, members)[0], group.jobs[0].compute.precision
+            resume_from = None  # of the first stack, which alone wrote checkpoints
+        result, precision = train_group(group, paused=begun)
         for index, place in enumerate(group.places):
             done[place] = _fitted(jobs[place], result.member(index), precision)
         if Status.INTERRUPTED in result.status:

@@ -162,7 +162,7 @@ class Evaluation(FitEvaluator):
     def _prepared(self, fit: FoldFit) -> TrainingJob:
         """Return a fit's job; what candidates have in common is read and encoded once."""
         estimator = copy.copy(self._estimator(fit))
-        if estimator.bagging is not None:
+        if estimator.bagging not in (None, "auto"):
             raise HyperparameterError(
                 f"bagging is {estimator.bagging} in a candidate; expected it in the search's "
                 "estimator, whose candidates are then fitted one by one"

@@ -271,8 +271,13 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
             self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
         self.best_params_ = results["params"][self.best_index_]
 
+    def _refit_params(self, X: Any) -> dict[str, Any]:
+        """Return what the best candidate has in its refit, and had in no fold."""
+        return {}
+
     def _refit(self, data: Mapping[str, Any], fit_params: Mapping[str, Any], context: Any) -> None:
         best = clone(self._base).set_params(**clone(self.best_params_, safe=False))
+        best.set_params(**self._refit_params(data["X"]))
         rows = [data["X"]] if data["y"] is None else [data["X"], data["y"]]
         if self.hold_out is not None and isinstance(best, BaseMLP):
             every = np.arange(num_samples(data["X"]))

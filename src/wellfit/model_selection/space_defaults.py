@@ -23,7 +23,7 @@ from wellfit.optim import L2, Minimizer, Optimizer
 
 # Few structures, so that candidates share stacks.
 _SIZES = ((64,), (128,), (256,), (64, 64), (128, 128), (256, 256))
-_SUBMODEL_SIZES = ((64, 64), (128, 128), (128, 128, 128))
+_NARROW_SIZES = ((64, 64), (128, 128), (128, 128, 128))
 _WIDE = (256, 256)  # takes some three times as long, and needs many rows
 _MANY_ROWS = 10_000
 _SUBMODELS = ("tabm", "mini")  # packed ones have as many weights as so many networks
@@ -32,8 +32,8 @@ _OF_OPTIMIZERS = ("learning_rate", "momentum", "beta_1")
 # Those that are one network. "best" averages sixteen, whose folds are no folds of a search.
 _PRESETS = (DEFAULT, "fast")
 
-# How much less and more is tried than what a fit uses; numbers of submodels suit each other.
-_RATE_FACTOR, _SUBMODEL_RATE_FACTOR = 10.0, 3.0
+# How much less and more is tried than what a fit uses; numbers of narrow networks suit each other.
+_RATE_FACTOR, _NARROW_RATE_FACTOR = 10.0, 3.0
 _DECAY_FACTOR, _DROPOUT_FACTOR = 5.0, 3.0
 
 
@@ -42,11 +42,11 @@ def default_space(estimator: BaseMLP, X: Any = None, y: ArrayLike | None = None)
 
     The optimizer's learning rate and momentum, the strength of L2, the share of dropout, the
     hidden layers' sizes, and how numeric columns and categories of many levels are embedded, where
-    the rows have such. Where a fit to the rows would be of submodels, learning rate and L2 lie
-    around what it uses, and there are the number of submodels and what they share. The space
-    begins with the presets ``"default"`` and ``"fast"`` as they would be fitted to the rows, or
-    with an estimator of another preset as it is. Without rows, it is of a network whose columns
-    nobody knows, in the ranges of the declarations, and begins with none.
+    the rows have such. Where a fit to the rows would be of several narrow networks, learning rate
+    and L2 lie around what it uses; where these are submodels, there are their number and what they
+    share. The space begins with the presets ``"default"`` and ``"fast"`` as they would be fitted
+    to the rows, or with an estimator of another preset as it is. Without rows, it is of a network
+    whose columns nobody knows, in the ranges of the declarations, and begins with none.
 
     Args:
         estimator: ``MLPClassifier`` or ``MLPRegressor``.
@@ -111,24 +111,35 @@ def _has_submodels(estimator: BaseMLP) -> bool:
     return estimator.n_submodels not in (1, "auto")
 
 
+def _is_narrow(estimator: BaseMLP) -> bool:
+    """Say whether it is one of several narrow networks, which have a training of their own."""
+    return _decoupled(estimator) > 0
+
+
+def _decoupled(estimator: BaseMLP) -> float:
+    """Return the strength of the decoupled L2 penalty."""
+    given = estimator.l2
+    return given.strength if isinstance(given, L2) and given.decoupled else 0.0
+
+
 def _sizes(estimator: BaseMLP, rows: int) -> tuple[tuple[int, ...], ...]:
-    if not _has_submodels(estimator):
+    if not _is_narrow(estimator):
         return _SIZES
-    return (*_SUBMODEL_SIZES, _WIDE) if rows >= _MANY_ROWS else _SUBMODEL_SIZES
+    return (*_NARROW_SIZES, _WIDE) if rows >= _MANY_ROWS else _NARROW_SIZES
 
 
 def _optimizer_axes(estimator: BaseMLP, *, known: bool) -> Iterator[tuple[str, Distribution]]:
     """Yield the numbers of the optimizer; its rate around the present one where rows are known."""
-    optimizer, submodels = resolve(Optimizer, estimator.optimizer), _has_submodels(estimator)
+    optimizer, narrow = resolve(Optimizer, estimator.optimizer), _is_narrow(estimator)
     for name in _OF_OPTIMIZERS:
         declared = optimizer.hypers().get(name)
         if declared is None or declared.search is None:
             continue
         if name != "learning_rate":
-            if not submodels:
+            if not narrow:
                 yield f"optimizer__{name}", _searched(declared, getattr(optimizer, name))
             continue
-        factor = _SUBMODEL_RATE_FACTOR if submodels else _RATE_FACTOR
+        factor = _NARROW_RATE_FACTOR if narrow else _RATE_FACTOR
         rate = settings.optimizer(estimator).learning_rate
         values = _near(rate, factor) if known and rate else _searched(declared, rate)
         # The estimator's own rate would override any that the optimizer is given.
@@ -136,19 +147,18 @@ def _optimizer_axes(estimator: BaseMLP, *, known: bool) -> Iterator[tuple[str, D
 
 
 def _l2_axis(estimator: BaseMLP) -> Distribution:
-    given = estimator.l2
-    if isinstance(given, L2) and given.decoupled and given.strength:
-        return DecoupledL2(_near(given.strength, _DECAY_FACTOR))
+    if _is_narrow(estimator):
+        return DecoupledL2(_near(_decoupled(estimator), _DECAY_FACTOR))
     return _searched(estimator.declared_parameters["l2"].hyper, 0.0)
 
 
 def _dropout_axis(estimator: BaseMLP) -> Distribution:
-    """Return rates up to some times what submodels have, or to that of the declaration."""
+    """Return rates up to some times what narrow networks have, or to that of the declaration."""
     declared = estimator.declared_parameters["dropout"].hyper
     given = estimator.dropout
-    if not _has_submodels(estimator) or not isinstance(given, (int, float)):
+    if not _is_narrow(estimator) or not isinstance(given, (int, float)):
         return _searched(declared, 0.0)
-    # Submodels that estimate numbers are mostly better without.
+    # Narrow networks that estimate numbers are mostly better without.
     return Number(0.0, _DROPOUT_FACTOR * given) if given else Choices((0.0, 0.1))
 
 

@@ -1,0 +1,58 @@
+"""How many networks are averaged where ``bagging="auto"`` leaves it open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from wellfit.core.parameter import is_auto
+from wellfit.datasets import StreamedTable
+from wellfit.estimators import settings
+from wellfit.estimators.table_defaults import MANY_COLUMNS, leaves_open
+from wellfit.preprocessing import preprocessor_of
+from wellfit.training.processes import process_group
+
+_FOLDS = 8
+_FEWEST_ROWS = 20  # below which a fold tells nothing
+_MOST_ROWS = 100_000  # above which a tenth is easily spared, and submodels read all at once
+
+
+def bagging_of(estimator: Any, x: Any, *, given: bool) -> int | None:
+    """Return of how many folds an estimator averages the networks; None for a single one.
+
+    Args:
+        estimator: whose ``bagging`` counts.
+        x: (n_samples, n_features), validated.
+        given: whether validation rows are given apart.
+    """
+    asked = settings.given_bagging(estimator)
+    if asked is not None or not is_auto(getattr(estimator, "bagging", None)):
+        return asked
+    fits = _FEWEST_ROWS <= x.shape[0] <= _MOST_ROWS and leaves_open(estimator)
+    single = given or not fits or _asks_for_one(estimator) or not _is_table(estimator, x)
+    return None if single else _FOLDS
+
+
+def _asks_for_one(estimator: Any) -> bool:
+    """Say whether a parameter describes how a single network is validated, or where it begins."""
+    asked = (
+        estimator.validation_fraction is not None,
+        not is_auto(estimator.validation_folds),
+        estimator.pretrained is not None,
+        estimator.warm_start,
+        estimator.image_shape is not None,
+        estimator.processes == "dask",
+        process_group(estimator.processes).size > 1,
+    )
+    return any(asked) or not settings.holds_out(estimator)
+
+
+def _is_table(estimator: Any, x: Any) -> bool:
+    """Say whether rows are those of a table in memory, and not those of images."""
+    if isinstance(x, StreamedTable) or sparse.issparse(x):
+        return False
+    numeric = x.select_dtypes(np.number).shape[1] if isinstance(x, pd.DataFrame) else x.shape[1]
+    return preprocessor_of(estimator.preprocess) is not None and numeric < MANY_COLUMNS
