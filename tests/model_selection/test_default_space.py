@@ -43,7 +43,8 @@ def classes(rows):
 CASES = {
     "numbers": (MLPRegressor(), numbers(1200)),
     "classes": (MLPClassifier(), classes(1200)),
-    "too few to train on": (MLPRegressor(), numbers(1050)),  # a tenth is held out
+    "submodels": (MLPRegressor(bagging=None), numbers(1200)),
+    "too few to train on": (MLPRegressor(bagging=None), numbers(1050)),  # a tenth is held out
     "few": (MLPClassifier(), classes(60)),
     "categories": (MLPRegressor(), with_categories(400)),
     "images": (MLPClassifier(), images(1200)),
@@ -67,8 +68,10 @@ def test_a_space_begins_with_presets_as_plain_fits_would_train_them(case):
     presets = [candidate["preset"] for candidate in space.first]
     assert presets == (["default", "fast"] if estimator.preset == "default" else ["fast"])
     for candidate in space.first:
-        here = clone(estimator).set_params(**candidate).fit(X, y)
         plain = clone(estimator).set_params(preset=candidate["preset"]).fit(X, y)
+        count = plain.network_.n_networks
+        averaged = {"bagging": count} if count > 1 else {}  # as the refit does
+        here = clone(estimator).set_params(**candidate, **averaged).fit(X, y)
         assert here.network_.layers == plain.network_.layers
         assert here.history_["loss"] == plain.history_["loss"]
         np.testing.assert_array_equal(here.outputs(X[:9]), plain.outputs(X[:9]))
@@ -90,7 +93,7 @@ def test_drawn_candidates_are_what_the_estimator_can_be(case):
 def test_only_tables_that_get_submodels_search_them(name):
     estimator, (X, y) = CASES[name]
     axes = default_space(estimator, X, y).axes
-    has = name in ("numbers", "classes", "rate given")
+    has = name == "submodels"
     assert (axes.keys() >= OF_SUBMODELS) == has == bool(OF_SUBMODELS & axes.keys())
     assert ("categorical_embedding" in axes) == (name == "categories")
     assert ("numeric_embedding" in axes) == (
@@ -98,8 +101,11 @@ def test_only_tables_that_get_submodels_search_them(name):
     )
 
 
-def test_submodels_are_searched_around_what_a_fit_uses():
+@pytest.mark.parametrize("several", ["submodels", "networks of folds"])
+def test_narrow_networks_are_searched_around_what_a_fit_uses(several):
     estimator, (X, y) = CASES["classes"]
+    if several == "submodels":
+        estimator = clone(estimator).set_params(bagging=None)
     space = default_space(estimator, X, y)
     default = space.first[0]
     for name in ("learning_rate", "dropout"):
@@ -108,7 +114,8 @@ def test_submodels_are_searched_around_what_a_fit_uses():
     assert strengths.low < default["l2"].strength < strengths.high
     drawn = [candidate["l2"] for candidate in Random().start(space, seed=0).ask(9)]
     assert all(isinstance(each, L2) and each.decoupled for each in drawn)
-    for name in ("n_submodels", "submodels", "hidden_layer_sizes", "numeric_embedding"):
+    shared = OF_SUBMODELS if several == "submodels" else set()
+    for name in (*shared, "hidden_layer_sizes", "numeric_embedding"):
         assert default[name] in space.axes[name].values()
     assert "periodic" in space.axes["numeric_embedding"].values()
 
@@ -116,8 +123,9 @@ def test_submodels_are_searched_around_what_a_fit_uses():
 def test_what_was_auto_has_a_value_and_the_rest_stays():
     reg = MLPRegressor(dropout=0.3, l2="auto", random_state=0)
     chosen = without_auto(reg, *numbers(1200))
-    assert (chosen.dropout, chosen.n_submodels, chosen.l2) == (0.3, 6, L2(0.1, decoupled=True))
+    assert (chosen.dropout, chosen.n_submodels, chosen.l2) == (0.3, 1, L2(0.1, decoupled=True))
     assert (reg.l2, reg.n_submodels) == ("auto", "auto")
+    assert without_auto(reg.set_params(bagging=None), *numbers(1200)).n_submodels == 6
     assert not hasattr(reg, "n_features_in_")
 
 
@@ -194,13 +202,14 @@ def test_a_data_set_in_files_has_the_space_of_its_rows(tmp_path):
     X, y = numbers(1200)
     frame = pd.DataFrame(X, columns=["a", "b", "c"])
     frame.assign(y=y).to_parquet(tmp_path / "rows.parquet")
-    streamed = default_space(MLPRegressor(), Dataset.from_parquet(tmp_path, target="y"))
-    assert streamed == default_space(MLPRegressor(), frame, y)
+    reg = MLPRegressor(bagging=None)
+    streamed = default_space(reg, Dataset.from_parquet(tmp_path, target="y"))
+    assert streamed == default_space(reg, frame, y)
 
 
 def test_rows_that_are_given_for_validation_leave_all_to_train_on():
     X, y = numbers(1050)
-    assert without_auto(MLPRegressor(), X, y).n_submodels == 1
+    assert without_auto(MLPRegressor(bagging=None), X, y).n_submodels == 1
     assert without_auto(MLPRegressor(), X, y, validated=True).n_submodels == 6
 
 
