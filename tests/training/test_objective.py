@@ -25,10 +25,9 @@ def weights(result, k=0, numbers=(0, 1)):
 
 
 @pytest.mark.parametrize("penalty", every("penalty"), ids=label)
-@pytest.mark.parametrize("decoupled", [False, True])
 @pytest.mark.parametrize("only", [(), (1,)])
-def test_the_objective_is_loss_and_penalty(penalty, decoupled, only):
-    penalty = penalty.replace(decoupled=decoupled, only=only)
+def test_the_objective_is_loss_and_penalty(penalty, only):
+    penalty = penalty.replace(only=only)
     strengths = [0.01, 0.3]
     net = mlp(4, (6,), 3, batch_norm=True)
     members = [
@@ -44,6 +43,18 @@ def test_the_objective_is_loss_and_penalty(penalty, decoupled, only):
         for name in ("", "val_"):
             added = history[f"{name}objective"][-1] - history[f"{name}loss"][-1]
             assert added == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("penalty", every("penalty"), ids=label)
+def test_a_decoupled_penalty_is_no_part_of_it(penalty):
+    decoupled = penalty.replace(decoupled=True, strength=0.3)
+    net = mlp(4, (6,), 3)
+    alone = run([member(network=net, penalties=(decoupled,))], ROWS, [STREAM]).history()
+    assert "objective" not in alone
+    assert "val_objective" not in alone
+    both = run([member(network=net, penalties=(L2(0.1), decoupled))], ROWS, [STREAM])
+    history, expected = both.history(), 0.05 * sum(np.square(w).sum() for w in weights(both))
+    assert history["objective"][-1] - history["loss"][-1] == pytest.approx(expected)
 
 
 def test_a_scheduled_strength_counts_as_it_is_at_the_epochs_end():

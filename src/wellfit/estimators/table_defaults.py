@@ -1,4 +1,4 @@
-"""The networks of a table whose layers no parameter describes, and their training."""
+"""The networks of a table, and their training, as far as no parameter describes them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ def for_table(
     one_epoch: bool,
     bagged: bool,
 ) -> Any:
-    """Return an estimator with narrow networks where it leaves its network open and has a table.
+    """Return an estimator with what suits a table in place of what it leaves open.
+
+    Several networks are narrow ones where no parameter describes their layers, and have a training
+    of their own where no parameter describes that.
 
     Args:
         estimator: stays as it is.
@@ -60,12 +63,15 @@ def for_table(
         one_epoch: whether the rows are one of many batches, which say too little of the others.
         bagged: whether several networks are averaged, of a fold each; else they are submodels.
     """
-    fits = borrowed is None and not one_epoch and estimator.image_shape is None
-    if not (fits and leaves_open(estimator) and is_narrow_table(features)):
+    begins = borrowed is None and not one_epoch and estimator.image_shape is None
+    if not (begins and is_narrow_table(features)):
         return estimator
+    few = rows < FEW_ROWS
     if bagged:
-        return _chosen(estimator, {**_NARROW, **(_training(targets) if rows >= FEW_ROWS else {})})
-    if rows < FEW_ROWS or not can_average(targets.loss):
+        layers = _NARROW if leaves_open(estimator) else {}
+        training = {} if few or not _is_plain_adam(estimator) else _training(targets)
+        return _chosen(estimator, {**layers, **training})
+    if few or not leaves_open(estimator) or not can_average(targets.loss):
         return estimator
     return _chosen(estimator, {**_SUBMODELS, **_training(targets)})
 
@@ -81,9 +87,12 @@ def as_trained(estimator: Any, before: FittedNetwork) -> Any:
 def leaves_open(estimator: Any) -> bool:
     """Say whether parameters leave it open which layers there are, and which rule trains them."""
     layers = estimator.layers is None and is_auto(estimator.hidden_layer_sizes)
-    # A rule with numbers of its own keeps these.
-    plain = resolve(Optimizer, estimator.optimizer) == Adam()
-    return layers and is_auto(estimator.n_submodels) and plain
+    return layers and is_auto(estimator.n_submodels) and _is_plain_adam(estimator)
+
+
+def _is_plain_adam(estimator: Any) -> bool:
+    """Say whether the optimizer is the default one; one with numbers of its own keeps these."""
+    return resolve(Optimizer, estimator.optimizer) == Adam()
 
 
 def _training(targets: TargetEncoder) -> Mapping[str, Any]:

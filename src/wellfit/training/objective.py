@@ -17,9 +17,9 @@ def with_objectives(metrics: Metrics, stack: Stack, step: int, per_epoch: int) -
     """Return the metrics of an epoch with the losses that penalties are added to.
 
     ``objective`` is the mean loss of the epoch and the penalties of the weights at its end,
-    ``val_objective`` the same of the validation rows and the weights that predict. Decoupled
-    penalties count like the others, those of frozen layers not at all. Nothing is added where
-    there are no penalties: the objective is the loss.
+    ``val_objective`` the same of the validation rows and the weights that predict. Penalties of
+    frozen layers don't count, nor do decoupled ones, which are part of no function that training
+    lowers. Nothing is added where no others are left: the objective is the loss.
 
     Args:
         metrics: each (K,).
@@ -27,7 +27,7 @@ def with_objectives(metrics: Metrics, stack: Stack, step: int, per_epoch: int) -
         step: the global number of the epoch's last step, whose strengths count.
         per_epoch: steps of an epoch.
     """
-    if not stack.members[0].penalties:
+    if all(each.decoupled for each in stack.members[0].penalties):
         return metrics
     weights = stack.weights
     now = penalties(stack, weights.parameters, step, per_epoch)
@@ -50,6 +50,8 @@ def penalties(stack: Stack, flat: Tensor, step: int, per_epoch: int) -> NDArray[
     learned = [learns[layer] for layer, shape in enumerate(shapes) if shape.weight_rows]
     strengths = schedule.scheduled.penalty_strengths(step, per_epoch)
     for penalty, strength in zip(first.penalties, strengths, strict=True):
+        if penalty.decoupled:
+            continue
         factor = strength.to(flat.dtype).view(-1, 1, 1)
         for number, view in enumerate(views):
             if covers(penalty, number):
