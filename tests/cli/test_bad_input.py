@@ -72,7 +72,7 @@ def squeezed(text: str) -> str:
         (f"{INCOME} --batch-size 0", "batch_size is 0; expected a whole number, at least 1"),
         (f"{INCOME} --seed -1", "Invalid value for '--seed'"),
         (f"{INCOME} --seed 4294967296", "--seed is 4294967296; expected a number below"),
-        (f"{INCOME} --bagging 1", "bagging is 1; expected a whole number, at least 2, or None"),
+        (f"{INCOME} --bagging 1", "bagging is 1; expected a whole number, at least 2"),
         ("train adult.csv --hidden 64x32", "at least 1, or 'auto', such as 512,256"),
         (f"{INCOME} --augment shfit", "did you mean 'shift'?"),
         (f"{INCOME} --augment shift", "expected --image-shape HEIGHT,WIDTH"),

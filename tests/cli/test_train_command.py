@@ -376,12 +376,8 @@ def test_an_activation_for_each_layer(here: Path, wellfit: Wellfit) -> None:
 @pytest.mark.parametrize(
     ("rows", "network", "rate"),
     [
-        (
-            1400,
-            "6 submodels with 2 hidden layers of 128, 128 units, relu, l2 0.1 decoupled",
-            0.003,
-        ),
-        (60, "2 hidden layers of 256, 256 units, relu, dropout 0.1", 0.001),
+        (1400, "2 hidden layers of 128, 128 units, relu, l2 0.1 decoupled", 0.003),
+        (60, "2 hidden layers of 128, 128 units, relu, dropout 0.1", 0.001),
     ],
 )
 def test_what_auto_stands_for_is_shown(
@@ -393,7 +389,7 @@ def test_what_auto_stands_for_is_shown(
     console = Console(width=100, record=True, file=StringIO())
     console.print(training_summary(MLPRegressor(), source))
     shown = console.export_text()
-    assert f"network     {network} " in shown
+    assert f"network     {network}, the average of 8 networks " in shown
     assert f"learning rate {rate} " in shown
     # What can't be used is refused by the fit, after the data have been looked at.
     console.print(training_summary(MLPRegressor(validation_fraction=2), source))

@@ -161,7 +161,7 @@ def _extras(settings: Mapping[str, Any]) -> str:
         name.replace("_", " ") + ("" if value is True else f" {_value_text(value)}")
         for name, value in given.items()
     ]
-    if settings.get("bagging"):
+    if isinstance(settings.get("bagging"), int):
         others = settings.get("architectures") or ()
         each = f" of each of {1 + len(others)} architectures" if others else ""
         texts.append(f"the average of {settings['bagging']} networks{each}")

@@ -67,7 +67,7 @@ class Parameters(ValidationParameters):
     )
     learning_rate: float | Literal["auto"] = parameter(
         'learning rate of the optimizer, at least 0; ``"auto"`` keeps the optimizer\'s own, but '
-        "is 0.003 on tables of 1,000 rows and more for Adam in networks of folds (``bagging``), and "
+        "is 0.003 on tables of 1,000 rows and more for Adam in the networks of ``bagging``, and "
         'in the submodels that ``n_submodels="auto"`` stands for.',
         default="auto",
         choices=("auto",),

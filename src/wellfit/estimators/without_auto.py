@@ -31,10 +31,9 @@ _LOOKED_AT = 10_000  # rows, of which the kinds of columns are learned
 def without_auto(estimator: Any, X: Any, y: ArrayLike, *, validated: bool = False) -> Any:
     """Return a copy of an estimator with what ``"auto"`` stands for when it is fitted to rows.
 
-    That holds for the parameters that say what the network is, and how fast it learns and
-    decays; the copy, fitted to these rows, is the same network as the estimator's, or as each of
-    those that the estimator averages. The learning rate stays ``"auto"`` where it is the
-    optimizer's own.
+    That holds for the parameters that say what the network is, of how many folds there is one, and
+    how fast it learns and decays; the copy, fitted to these rows, is the same network as the
+    estimator. The learning rate stays ``"auto"`` where it is the optimizer's own.
 
     Args:
         estimator: ``MLPClassifier`` or ``MLPRegressor``; stays as it is.
@@ -57,7 +56,8 @@ def without_auto(estimator: Any, X: Any, y: ArrayLike, *, validated: bool = Fals
     if chosen.pretrained is None:
         x = validate_features(chosen, X)
         table = _sample(chosen, x, y, targets)
-        bagged = bool(bagging_of(chosen, x, given=validated))
+        chosen.bagging = bagging_of(estimator, x, given=validated)
+        bagged = bool(chosen.bagging)
         whole = bagged or validated
         rows = _rows_to_train_on(chosen, targets, y, whole=whole, validated=validated)
         given = chosen, table.features, table.targets, None
