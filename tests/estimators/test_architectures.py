@@ -1,6 +1,5 @@
 """Several architectures in one estimator: trained alike, weighed greedily, averaged."""
 
-import importlib.util
 import signal
 from dataclasses import field
 
@@ -16,7 +15,6 @@ from wellfit import MLPClassifier, MLPRegressor, load_model
 from wellfit.core.errors import (
     DivergedError,
     HyperparameterError,
-    InputError,
     ModelFileError,
     UnknownNameError,
 )
@@ -28,7 +26,6 @@ from wellfit.inference import read_numpy_model
 from wellfit.model_selection import Greedy
 from wellfit.training import Callback, EarlyStopping, JSONLines
 from wellfit.training.sparse import zero_shares
-from wellfit.transfer import to_numpy, to_onnx, to_torch
 
 X, Y = make_regression(60, 4, noise=20.0, random_state=0)
 XC, YC = make_classification(60, 4, flip_y=0.1, class_sep=2.0, random_state=2)
@@ -137,26 +134,6 @@ def test_saved_loaded_and_read_by_numpy_it_predicts_the_same(models, kind, tmp_p
     read = read_numpy_model(folder)
     found = read.predict(table) if kind is MLPRegressor else read.predict_proba(table)
     np.testing.assert_allclose(found, predicted(model, table), rtol=1e-7)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_exports_compute_the_weighted_average_or_refuse(kind, tmp_path):
-    rows = rows_of(kind)[0]
-    model = unfitted(kind, precision="float32").fit(*rows_of(kind))
-    expected = predicted(model, rows)
-    spec = importlib.util.spec_from_file_location("net", to_numpy(model, tmp_path / "net.py")[0])
-    net = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(net)
-    found = net.predict(rows) if kind is MLPRegressor else net.predict_proba(rows)
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
-    with pytest.raises(InputError, match="networks"):
-        to_torch(model)
-    runtime = pytest.importorskip("onnxruntime")
-    session = runtime.InferenceSession(to_onnx(model).SerializeToString())
-    (only,) = session.get_inputs()
-    kinds = {"tensor(float)": np.float32, "tensor(double)": np.float64}
-    *_, outputs = session.run(None, {only.name: rows.astype(kinds[only.type])})
-    np.testing.assert_allclose(outputs.reshape(expected.shape), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_the_spread_is_of_all_networks_by_their_shares(models, alone):

@@ -115,6 +115,17 @@ OUT: dict[str, tuple[Any, dict[str, Any]]] = {
             (MiniTabM(), NUMBERS, {"loss": "poisson"}),
         )
     },
+    **{
+        f"average, {name}": (y, {"bagging": 2, "early_stopping": True, **params})
+        for name, y, params in (
+            ("embedded", THREE, {"numeric_embedding": "piecewise_linear", "batch_norm": True}),
+            ("two by one", TWO, {"loss": "sigmoid_cross_entropy"}),
+            ("labels", LABELS, {"calibration": "temperature"}),
+            ("number", NUMBER, {}),
+            ("counts", NUMBERS, {"loss": "poisson", "n_submodels": 2}),
+            ("weighed", THREE, {"architectures": [{"hidden_layer_sizes": (4,), "l2": 0.1}]}),
+        )
+    },
     "two": (TWO, {}),
     "two by one": (TWO, {"loss": "sigmoid_cross_entropy"}),
     "labels": (LABELS, {}),
@@ -140,9 +151,26 @@ def test_keras_predicts_the_same(name: str, kind: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(given, answers(model), **CLOSE)
     if name.startswith(("piecewise", "submodels")):  # in layers that stand for it
         return
+    if name.startswith("average"):
+        np.testing.assert_allclose(given, answers(model), rtol=1e-6, atol=1e-6)
+        _averages_networks(theirs, model, given)
+        assert ("weighed" in name) == (len(set(model.network_.member_shares)) > 1)
+        return
     own = import_model(files[0])  # and back
     if name != "two by one":
         np.testing.assert_allclose(answers(own, network_input(model, X)), given, **CLOSE)
+
+
+def _averages_networks(theirs: Any, model: Any, given: Any) -> None:
+    """Check that there is a Sequential for each network, and that their mean is given."""
+    _, *networks, mean = theirs.layers
+    shares = model.network_.member_shares
+    assert isinstance(mean, layers.Average)
+    assert len(networks) == len(shares)
+    each = [network.predict(network_input(model, X), verbose=0) for network in networks]
+    np.testing.assert_allclose(np.mean(each, axis=0), given, **CLOSE)
+    scaled = [isinstance(network.layers[-1], layers.Rescaling) for network in networks]
+    assert scaled == [len(set(shares)) > 1] * len(networks)
 
 
 @pytest.mark.parametrize(

@@ -99,8 +99,8 @@ def form_of(model: Any, *, two_sided: bool = True) -> ExportSpec:
     if others:
         raise InputError(
             f"this {type(model).__name__} predicts by the average of {1 + len(others)} networks, "
-            "which this format can't express; expected 'onnx', 'numpy' where all columns are "
-            "numbers, or a model trained with bagging=None"
+            "which this format can't express; expected another format ('onnx', 'torch', 'keras'; "
+            "'numpy' where all columns are numbers), or a model trained with bagging=None"
         )
     return first
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from wellfit.core.errors import InputError, MissingExtraError, ModelFileError
 from wellfit.core.extras import import_extra
 from wellfit.core.files import LARGEST_JSON, open_regular, parse_json, refuse_beyond_memory
-from wellfit.transfer.interop.to_keras import stored_names
+from wellfit.transfer.interop.keras_document import stored_names
 
 Layers = list[dict[str, Any]]  # each with class_name and config
 

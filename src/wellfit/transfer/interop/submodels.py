@@ -94,27 +94,41 @@ class LinearApart(nn.Module):
 
 
 class MeanPrediction(nn.Module):
-    """The logits of the mean of the submodels' predictions."""
+    """The logits of the weighted mean of predictions, of neighbouring rows of logits."""
+
+    share: Tensor
 
     def __init__(self, n: int, link: str) -> None:
         super().__init__()
         self.n, self.link = n, link
+        self.register_buffer("share", torch.full((n, 1), 1 / n))
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return (rows / n, columns)."""
-        z = rows.reshape(-1, self.n, rows.shape[1])
+        z, log_share = rows.reshape(-1, self.n, rows.shape[1]), self.share.log()
         if self.link == "softmax":
-            return F.log_softmax(z, 2).logsumexp(1)
+            return (F.log_softmax(z, 2) + log_share).logsumexp(1)
         if self.link == "sigmoid":
-            return F.logsigmoid(z).logsumexp(1) - F.logsigmoid(-z).logsumexp(1)
-        return z.exp().mean(1).log() if self.link == "exp" else z.mean(1)
+            yes, no = F.logsigmoid(z) + log_share, F.logsigmoid(-z) + log_share
+            return yes.logsumexp(1) - no.logsumexp(1)
+        if self.link == "exp":
+            return (z + log_share).logsumexp(1)
+        return (z * self.share).sum(1)
 
     def extra_repr(self) -> str:
         """Return the arguments, as Python writes them."""
         return f"{self.n}, {self.link!r}"
 
 
-TORCH_MODULES = (RepeatedRows, SubmodelScales, LinearApart, MeanPrediction)
+class ParallelNetworks(nn.ModuleList):
+    """Several networks that read the same rows."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return (rows * networks, columns), those of the same row side by side."""
+        return torch.stack([network(rows) for network in self], 1).flatten(0, 1)
+
+
+TORCH_MODULES = (RepeatedRows, SubmodelScales, LinearApart, MeanPrediction, ParallelNetworks)
 
 
 def submodel_module(part: FittedLayer) -> tuple[nn.Module, dict[str, Array]]:
@@ -126,10 +140,15 @@ def submodel_module(part: FittedLayer) -> tuple[nn.Module, dict[str, Array]]:
         case SubmodelLinear(submodels=n):
             return LinearApart(n, *values["weight"].shape[1:]), values
         case SubmodelMean(submodels=n, link=link):
-            return MeanPrediction(n, link), values
+            return mean_prediction([1 / n] * n, link)
         case layer:
             assert isinstance(layer, RepeatRows)
             return RepeatedRows(layer.rows), values
+
+
+def mean_prediction(shares: list[float], link: str) -> tuple[nn.Module, dict[str, Array]]:
+    """Return the module of a weighted mean, and its shares, whose sum is 1."""
+    return MeanPrediction(len(shares), link), {"share": np.array(shares)[:, None]}
 
 
 def numpy_submodel_lines(part: FittedLayer, names: dict[str, str]) -> list[str]:

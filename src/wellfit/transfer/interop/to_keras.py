@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
+import math
 import os
-import re
 import zipfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from wellfit.core.errors import InputError
-from wellfit.core.extras import import_extra
 from wellfit.nn import (
     ELU,
     GELU,
@@ -31,9 +28,10 @@ from wellfit.nn import (
     PReLU,
     SubmodelMean,
 )
-from wellfit.transfer.interop.embeddings import keras_layers
-from wellfit.transfer.interop.export_spec import form_of
+from wellfit.transfer.interop.embeddings import KerasLayer, keras_layers
+from wellfit.transfer.interop.export_spec import ExportSpec, forms_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer, inputs_of
+from wellfit.transfer.interop.keras_document import document_of, weights_of
 from wellfit.transfer.interop.wide import wide
 
 KERAS_VERSION = "3.0.0"  # whose files these are; later ones read them
@@ -41,14 +39,14 @@ _BY_NAME = {"hard_sigmoid", "mish", "relu", "selu", "sigmoid", "silu", "softplus
 _BY_NAME |= {"tanh"}
 _ENDS = {"softmax": "softmax", "sigmoid": "sigmoid", "exp": "exponential", "identity": ""}
 
-Described = tuple[str, dict[str, Any], list[Any]]  # a layer's class, its settings, its arrays
-
 
 def to_keras(model: Any, path: str | os.PathLike[str]) -> list[Path]:
     """Write a fitted estimator's network for Keras 3, which isn't needed for it.
 
     The network gives what ``predict_proba`` gives, or a regressor's estimates in the targets' own
     units, and takes the numbers of :func:`network_input`. Batch norm and dropout are kept.
+    It is a Sequential; of several networks that predict by their average (``bagging``,
+    ``architectures``), a Functional that holds a Sequential for each, and then the Average.
     Needs the extra ``wellfit-nn[keras]``.
 
     Args:
@@ -64,13 +62,14 @@ def to_keras(model: Any, path: str | os.PathLike[str]) -> list[Path]:
         InputError: something that Keras has no layer for, by name; or another ending.
         MissingExtraError: h5py isn't installed.
     """
-    form, target = form_of(model), Path(path)
-    form.refuse("Keras", tuple(_ENDS))
+    forms, target = forms_of(model), Path(path)
+    forms[0].refuse("Keras", tuple(_ENDS))
     if target.suffix not in (".keras", ".json"):
         raise InputError(f"{path} is to be read by Keras; expected a name in .keras or .json")
-    parts, mean = wide(form.parts)
-    layers = [*_layers(parts), *_end(parts, _ENDS[form.link], mean)]
-    document, weights = _document(layers, inputs_of(parts)), _weights(layers)
+    networks = [list(_network(form, len(forms))) for form in forms]
+    inputs = inputs_of(wide(forms[0].parts)[0])
+    document = document_of(networks, inputs, forms[0].width)
+    weights = weights_of(networks)
     if target.suffix == ".json":
         beside = target.with_suffix(".weights.h5")
         beside.write_bytes(weights)
@@ -84,7 +83,16 @@ def to_keras(model: Any, path: str | os.PathLike[str]) -> list[Path]:
     return [target]
 
 
-def _layers(parts: Sequence[FittedLayer]) -> Iterator[Described]:
+def _network(form: ExportSpec, count: int) -> Iterator[KerasLayer]:
+    """Yield the layers of one of ``count`` networks, the mean of whose outputs predicts."""
+    parts, mean = wide(form.parts)
+    yield from _layers(parts)
+    yield from _end(parts, _ENDS[form.link], mean)
+    if not math.isclose(form.share, 1 / count):  # it counts more or less than the others
+        yield "Rescaling", {"scale": form.share * count, "offset": 0.0}, []
+
+
+def _layers(parts: Sequence[FittedLayer]) -> Iterator[KerasLayer]:
     for part in parts:
         if not isinstance(part.layer, MaskingNoise):  # Keras has none; idle when predicting
             yield from (
@@ -94,7 +102,7 @@ def _layers(parts: Sequence[FittedLayer]) -> Iterator[Described]:
 
 def _end(
     parts: Sequence[FittedLayer], activation: str, mean: SubmodelMean | None
-) -> Iterator[Described]:
+) -> Iterator[KerasLayer]:
     """Yield what makes predictions of the last layer's numbers, and the mean of submodels'."""
     if mean is not None:
         units = len(parts[-1].bias) // mean.submodels
@@ -105,7 +113,7 @@ def _end(
         yield "GlobalAveragePooling1D", {"data_format": "channels_last"}, []
 
 
-def _layer(part: FittedLayer) -> Described:
+def _layer(part: FittedLayer) -> KerasLayer:
     match part.layer:
         case Linear(units=units):
             return "Dense", {"units": units, "activation": "linear"}, [part.weights, part.bias]
@@ -125,7 +133,7 @@ def _layer(part: FittedLayer) -> Described:
     raise InputError(f"Keras export doesn't know layer {part.layer!r}")
 
 
-def _activation(function: Activation) -> Described:
+def _activation(function: Activation) -> KerasLayer:
     match function:
         case LeakyReLU(slope=slope):
             return "LeakyReLU", {"negative_slope": slope}, []
@@ -139,50 +147,3 @@ def _activation(function: Activation) -> Described:
         known = ", ".join(sorted([*_BY_NAME, "elu", "gelu", "identity", "leaky_relu", "prelu"]))
         raise InputError(f"Keras export doesn't know activation {function!r}; it knows {known}")
     return "Activation", {"activation": function.name}, []
-
-
-def _document(layers: list[Described], inputs: int) -> dict[str, Any]:
-    """Return a Sequential's configuration."""
-    first = _described("InputLayer", {"batch_shape": [None, inputs], "name": "input_layer"})
-    named = zip(stored_names([kind for kind, _, _ in layers]), layers, strict=True)
-    rest = [_described(kind, {"name": name, **config}) for name, (kind, config, _) in named]
-    whole = _described("Sequential", {"name": "wellfit", "layers": [first, *rest]})
-    return {**whole, "module": "keras", "build_config": {"input_shape": [None, inputs]}}
-
-
-def _described(kind: str, config: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "module": "keras.layers",
-        "class_name": kind,
-        "config": config,
-        "registered_name": None,
-    }
-
-
-def _weights(layers: list[Described]) -> bytes:
-    """Return a file of HDF5 as Keras lays it out."""
-    h5py, memory = import_extra("h5py", "keras"), io.BytesIO()
-    names = stored_names([kind for kind, _, _ in layers])
-    with h5py.File(memory, "w") as file:
-        file.create_group("vars")
-        for name, (_, _, arrays) in zip(names, layers, strict=True):
-            group = file.create_group(f"layers/{name}/vars")
-            for number, array in enumerate(arrays):
-                group[str(number)] = array.astype("float32")
-    return memory.getvalue()
-
-
-def stored_names(kinds: list[str]) -> list[str]:
-    """Return the names under which Keras 3 stores layers of these classes.
-
-    >>> stored_names(["Dense", "PReLU", "Dense"])
-    ['dense', 'p_re_lu', 'dense_1']
-    """
-    seen: Counter[str] = Counter()
-    names = []
-    for kind in kinds:
-        apart = re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", kind))
-        name = apart.lower()
-        names.append(f"{name}_{seen[name]}" if seen[name] else name)
-        seen[name] += 1
-    return names

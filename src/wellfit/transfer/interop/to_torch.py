@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import torch
@@ -31,9 +34,15 @@ from wellfit.nn import (
 from wellfit.transfer.interop import categories
 from wellfit.transfer.interop.categories import CodeEmbedding
 from wellfit.transfer.interop.embeddings import ColumnEmbedding, torch_module
-from wellfit.transfer.interop.export_spec import ExportSpec, form_of
+from wellfit.transfer.interop.export_spec import ExportSpec, forms_of
 from wellfit.transfer.interop.fitted_layers import FittedLayer
-from wellfit.transfer.interop.submodels import SUBMODEL_LAYERS, TORCH_MODULES, submodel_module
+from wellfit.transfer.interop.submodels import (
+    SUBMODEL_LAYERS,
+    TORCH_MODULES,
+    ParallelNetworks,
+    mean_prediction,
+    submodel_module,
+)
 
 
 class Exp(nn.Module):
@@ -86,9 +95,11 @@ class WithinRange(nn.Module):
         return f"{self.limits}"
 
 
-_ENDS: dict[str, type[nn.Module]] = {"exp": Exp, "shares": Shares, "quantiles": Quantiles}
 # Modules that PyTorch hasn't.
-_OWN = (*_ENDS.values(), ColumnEmbedding, CodeEmbedding, WithinRange, *TORCH_MODULES)
+_OWN = (Exp, Shares, Quantiles, ColumnEmbedding, CodeEmbedding, WithinRange, *TORCH_MODULES)
+# How the predictions of several networks are averaged: those of one class against the rest before
+# they are scaled, and quantiles as the networks have sorted them.
+_MEANS = {"shares": "sigmoid", "quantiles": "identity"}
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "hard_sigmoid": nn.Hardsigmoid,
     "identity": nn.Identity,
@@ -110,6 +121,10 @@ def to_torch(model: Any) -> nn.Sequential:
     numbers of :func:`network_input`: tables are scaled by the caller, pixels by the network.
     Without its last module, it gives logits. Batch norm and dropout are kept, to train on.
 
+    Several networks that predict by their average (``bagging``, ``architectures``) are the first
+    module's, an ``nn.ModuleList`` of an ``nn.Sequential`` each; the second gives the logits of
+    their mean prediction.
+
     Args:
         model: a fitted MLPClassifier or MLPRegressor.
 
@@ -121,14 +136,27 @@ def to_torch(model: Any) -> nn.Sequential:
     >>> [type(module).__name__ for module in to_torch(clf)]
     ['Linear', 'ReLU', 'Dropout', 'Linear', 'Softmax']
     """
-    form = form_of(model)
-    modules = [module for part in form.parts if (module := _module(part)) is not None]
-    if (end := _end(form)) is not None:
-        modules.append(end)
-    if form.range is not None:
-        modules.append(WithinRange(form.range.tolist()))
-    network = nn.Sequential(*modules)
-    return network.to(getattr(torch, form.precision)).eval()
+    first, *others = forms = forms_of(model)
+    modules = _averaged(forms) if others else _modules(first)
+    network = nn.Sequential(*modules, *_ends(first))
+    return network.to(getattr(torch, first.precision)).eval()
+
+
+def _averaged(forms: Sequence[ExportSpec]) -> Iterator[nn.Module]:
+    """Yield several networks, and what makes one prediction's logits of all of theirs."""
+    yield ParallelNetworks(nn.Sequential(*_modules(form)) for form in forms)
+    link = forms[0].link
+    mean, shares = mean_prediction([form.share for form in forms], _MEANS.get(link, link))
+    yield _filled(mean, **shares)
+
+
+def _modules(form: ExportSpec) -> Iterator[nn.Module]:
+    """Yield the modules of one network, up to its logits or its sorted quantiles."""
+    for part in form.parts:
+        if (module := _module(part)) is not None:
+            yield module
+    if form.link == "quantiles":
+        yield Quantiles(form.levels)
 
 
 def write_torch(model: Any, path: str | os.PathLike[str]) -> list[Path]:
@@ -145,12 +173,12 @@ def write_torch(model: Any, path: str | os.PathLike[str]) -> list[Path]:
     network, source = to_torch(model), Path(path)
     if source.suffix != ".py":
         raise InputError(f"{path} is to hold Python source; expected a name that ends in .py")
-    own = sorted({type(m) for m in network if type(m) in _OWN}, key=lambda c: c.__name__)
+    used = {type(module) for module in network.modules()} & {*_OWN}
+    own = sorted(used, key=lambda cls: cls.__name__)
     functional = any("F." in inspect.getsource(cls) for cls in own)
-    modules = [f"    {_constructed(module)}," for module in network]
     text = _SOURCE.format(
         classes="".join(f"\n\n{inspect.getsource(cls)}" for cls in own),
-        modules="\n".join("    " + line for line in modules),
+        network=indent(_constructed(network), "    ").lstrip(),
         dtype=next(network.parameters()).dtype,
         weights=source.with_suffix(".pt").name,
         imports="from torch import Tensor, nn" if own else "from torch import nn",
@@ -171,9 +199,7 @@ import torch
 
 def network() -> nn.Sequential:
     """Return the trained network; see wellfit's documentation on what it takes and gives."""
-    built = nn.Sequential(
-{modules}
-    ).to({dtype})
+    built = {network}.to({dtype})
     weights = torch.load(Path(__file__).with_name("{weights}"), weights_only=True)
     built.load_state_dict(weights)
     return built.eval()
@@ -182,9 +208,21 @@ def network() -> nn.Sequential:
 
 def _constructed(module: nn.Module) -> str:
     """Return Python that makes such a module."""
-    if isinstance(module, nn.BatchNorm1d):  # whose repr names arguments that are new in PyTorch
-        return f"nn.BatchNorm1d({module.num_features}, {module.eps}, {module.momentum})"
+    match module:
+        case nn.Sequential():
+            return f"nn.Sequential({_listed(map(_constructed, module))})"
+        case ParallelNetworks():
+            runs = [(text, len([*alike])) for text, alike in groupby(map(_constructed, module))]
+            each = (f"*({text} for _ in range({count}))" for text, count in runs)
+            return f"ParallelNetworks([{_listed(each)}])"
+        case nn.BatchNorm1d():  # whose repr names arguments that are new in PyTorch
+            return f"nn.BatchNorm1d({module.num_features}, {module.eps}, {module.momentum})"
     return repr(module) if type(module) in _OWN else f"nn.{module!r}"
+
+
+def _listed(each: Iterable[str]) -> str:
+    """Return expressions as arguments, on lines of their own."""
+    return "\n" + "".join(indent(text, "    ") + ",\n" for text in each)
 
 
 def _module(part: FittedLayer) -> nn.Module | None:
@@ -246,14 +284,16 @@ def _activation(function: Activation) -> nn.Module:
     )
 
 
-def _end(form: ExportSpec) -> nn.Module | None:
+def _ends(form: ExportSpec) -> Iterator[nn.Module]:
+    """Yield what makes predictions of logits."""
     match form.link:
         case "softmax":
-            return nn.Softmax(dim=1)
+            yield nn.Softmax(dim=1)
         case "sigmoid":
-            return nn.Sigmoid()
-        case "quantiles":
-            return Quantiles(form.levels)
-        case "identity":
-            return None
-    return _ENDS[form.link]()
+            yield nn.Sigmoid()
+        case "exp":
+            yield Exp()
+        case "shares":
+            yield Shares()
+    if form.range is not None:
+        yield WithinRange(form.range.tolist())
