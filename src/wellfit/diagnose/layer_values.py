@@ -85,7 +85,8 @@ def layer_values(
     and batch norm, between the pre-activations and the activations, uses its running statistics.
     With ``training``, it is as in a step whose batch the rows are: dropout and noise are drawn,
     and batch norm uses the mean and variance of these rows. The model stays as it is.
-    All rows count alike; penalties aren't part of the gradients (L2 adds ``l2 * W``).
+    All rows count alike; penalties aren't part of the gradients (L2 adds ``l2 * W``). Of several
+    networks that are averaged, the values are those of the first.
 
     Args:
         model: a fitted classifier or regressor.

@@ -164,13 +164,13 @@ class BaseMLP(Parameters):
 
     @property
     def coefs_(self) -> list[NDArray[np.floating]]:
-        """Weights (inputs, units) of linear layers; of submodels, with all units side by side."""
+        """The (first network's) linear layers' weights (inputs, units), submodels side by side."""
         check_is_fitted(self, "network_")
         return [block[:-1].cpu().numpy() for block in self.network_.linear]
 
     @property
     def intercepts_(self) -> list[NDArray[np.floating]]:
-        """The linear layers' biases, from the input on, each (units,)."""
+        """The (first network's) linear layers' biases, from the input on, each (units,)."""
         check_is_fitted(self, "network_")
         return [block[-1].cpu().numpy() for block in self.network_.linear]
 
@@ -185,10 +185,11 @@ class BaseMLP(Parameters):
 
         Args:
             threshold: weights up to this size become zero, at least 0.
-            share: the smallest so many of all weights become zero, in [0, 1).
+            share: the smallest so many of a network's weights become zero, in [0, 1).
 
         Returns:
-            The estimator itself. Saved and loaded, it predicts the same, by full matrices.
+            The estimator itself. Saved and loaded, it predicts the same, by full matrices; as
+            several networks do that are averaged, each of which is pruned.
 
         Raises:
             HyperparameterError: a number out of its range.
@@ -220,7 +221,7 @@ class BaseMLP(Parameters):
         layerwise_lr_decay: float = 1.0,
         **params: Any,
     ) -> Self:
-        """Return an unfitted estimator that will start from this one's layers.
+        """Return an unfitted estimator that will start from this one's (first network's) layers.
 
         Args:
             n_layers: how many hidden layers to take, or up to which; None for all.

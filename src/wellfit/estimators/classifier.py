@@ -59,7 +59,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             probabilities for the rows of ``fit``, each by a network that hasn't seen it; NaN for
             rows of weight 0.
         sparsity_: the share of weights that are exactly zero; see :meth:`prune`.
-        coefs_, intercepts_: the linear layers' weights and biases.
+        coefs_, intercepts_: the linear layers' weights and biases; of several networks that
+            are averaged, those of the first.
 
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
@@ -204,6 +205,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
         Raises:
             DataError: other classes than at the first call.
+            HyperparameterError: ``fit`` has trained several networks; use ``bagging=None`` there.
 
         >>> rng = np.random.default_rng(0)
         >>> X, Y = rng.normal(size=(200, 4)), rng.integers(0, 2, size=(200, 3))

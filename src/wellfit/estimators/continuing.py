@@ -101,8 +101,9 @@ def network_to_continue(builder: Builder, before: FittedNetwork) -> Network:
     now = as_trained(builder.estimator, before)
     if before.n_networks > 1:
         raise HyperparameterError(
-            f"the weights to go on from are those of {before.n_networks} networks, of a fold "
-            "each; expected those of one network. A fit with warm_start=False starts from new ones"
+            f"the weights to go on from are those of {before.n_networks} networks, which are "
+            "averaged; expected those of one, as fit trains it with bagging=None. A fit with "
+            "warm_start=False starts from new weights"
         )
     then = copy.copy(builder.estimator)
     vars(then).update(before.settings)

@@ -147,8 +147,9 @@ class Parameters(ValidationParameters):
         group="Pretrained",
     )
     warm_start: bool = parameter(
-        "go on from the weights of the last ``fit``. What would need other weights is then "
-        "refused; ``initializer``, ``bias_initializer`` and ``random_state``, by which training "
+        "go on from the weights of the last ``fit``. Those of several networks are refused (of "
+        '``bagging``; with ``warm_start``, ``"auto"`` trains one), as is what would need other '
+        "weights; ``initializer``, ``bias_initializer`` and ``random_state``, by which training "
         "began, have no effect.",
         default=False,
     )

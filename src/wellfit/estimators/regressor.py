@@ -56,7 +56,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             n_outputs): estimates for the rows of ``fit``, each by a network that hasn't seen it;
             NaN for rows of weight 0.
         sparsity_: the share of weights that are exactly zero; see :meth:`prune`.
-        coefs_, intercepts_: the linear layers' weights and biases.
+        coefs_, intercepts_: the linear layers' weights and biases; of several networks that
+            are averaged, those of the first.
 
     >>> from sklearn.datasets import load_diabetes
     >>> X, y = load_diabetes(return_X_y=True)
@@ -168,6 +169,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
         The first call's rows and targets set their scales, unless :meth:`fit_preprocessing` was
         called before. A warning is given, once a kind of problem, for rows that these don't fit.
+
+        Raises:
+            HyperparameterError: ``fit`` has trained several networks; use ``bagging=None`` there.
         """
         return self._partial_fit(X, y, sample_weight, y)
 

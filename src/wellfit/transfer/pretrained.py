@@ -51,7 +51,9 @@ class Pretrained(PretrainedLayers):
 
     Hidden layers are counted from the input; each brings its batch norm and its activation.
     Dropout and noise are the new estimator's. The output layer is new unless ``head="keep"``.
-    Rows are read as the pretrained model reads them.
+    Rows are read as the pretrained model reads them. Of a model of several networks that are
+    averaged, such as the default of a table, it is the layers of the first; fit that model with
+    ``bagging=None`` if it has no other use.
 
     Args:
         model: a fitted ``MLPClassifier`` or ``MLPRegressor``; the folder of a model or a run, or
