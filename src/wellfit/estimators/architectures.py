@@ -20,6 +20,12 @@ _TRAINING = (
 _ENCODING = ("categorical_embedding", "output_activation")
 
 
+def given_bagging(estimator: Any) -> int | None:
+    """Return how many folds' networks are asked for; None where ``"auto"`` leaves it open."""
+    given: int | None = getattr(estimator, "bagging", None)
+    return None if is_auto(given) else given
+
+
 def check_architectures(estimator: Any) -> None:
     """Refuse architectures that can't be meant.
 
@@ -37,7 +43,7 @@ def check_architectures(estimator: Any) -> None:
             f"architectures is {shown(given)}; expected a list of mappings of parameters, such as "
             "[{'numeric_embedding': 'periodic'}]"
         )
-    if given and (estimator.bagging is None or is_auto(estimator.bagging)):
+    if given and given_bagging(estimator) is None:
         raise HyperparameterError(
             f"architectures are given and bagging is {estimator.bagging!r}: they are selected by "
             "the rows of folds. Expected bagging of 2 or more, or architectures=None"

@@ -15,7 +15,8 @@ from wellfit.augment import augmentations
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
 from wellfit.estimators import persistence, settings
-from wellfit.estimators.auto_bagging import bagging_of
+from wellfit.estimators.architectures import given_bagging
+from wellfit.estimators.auto_bagging import fold_counts
 from wellfit.estimators.categories import categories_of, room_for_codes
 from wellfit.estimators.continuing import (
     continued,
@@ -38,7 +39,6 @@ from wellfit.estimators.parts import parts_of
 from wellfit.estimators.rows import seed_of, split_rows, weighed
 from wellfit.estimators.submodels import with_submodels
 from wellfit.estimators.table_defaults import as_trained, for_table
-from wellfit.estimators.validation_folds import folds_of
 from wellfit.fitting import (
     Compute,
     FeatureEncoder,
@@ -98,8 +98,6 @@ class JobBuilder:
         self.resume_from: str | os.PathLike[str] | None = None
         self.problems: Mapping[str, list[str]] = {}
 
-    # Jobs.
-
     def job(
         self,
         X: Any,
@@ -119,9 +117,8 @@ class JobBuilder:
         y = targets.read(y, warn=before is not None)
         x, y, weight, kept = weighed(self.estimator, targets, x, y, sample_weight)
         given = X_val is not None
-        self._choose_folds(x, given=given)
-        own = None if self.bagging else resume_from  # seeds of folds are derived from theirs
-        seed = seed_of(self.estimator, before, own)
+        self.bagging, self.folds = fold_counts(self.estimator, x, given=given, alone=self.alone)
+        seed = seed_of(self.estimator, before, None if self.bagging else resume_from)
         whole = given or bool(self.folds or self.bagging)
         parts = split_rows(self.estimator, targets, y, whole, seed)
         split, held_out = parts.of(kept, n_samples), parts.held_out
@@ -130,19 +127,10 @@ class JobBuilder:
             table, held_out = extended(self.estimator, table, X_val, y_val)
         job = self._assembled(table, self.stream(parts.train, held_out, seed), split, origin)
         job = replace(job, conformal_rows=parts.conformal)
-        if self.bagging:
-            self.resume_from = resume_from
-        elif resume_from is not None:
+        self.resume_from = resume_from if self.bagging else None
+        if resume_from is not None and not self.bagging:
             job = replace(job, resume=read_checkpoint(resume_from, [job.member])[0])
         return job
-
-    def _choose_folds(self, x: Any, *, given: bool) -> None:
-        """Decide which folds have networks of their own, and what these are for."""
-        asked = self.bagging = settings.given_bagging(self.estimator)
-        if self.alone:
-            self.bagging = bagging_of(self.estimator, x, given=given)
-            open_ = self.bagging != asked  # else validation by folds is refused, or goes without
-            self.folds = None if open_ else folds_of(self.estimator, x.shape[0], given)
 
     def epoch(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, first_targets: ArrayLike
@@ -156,7 +144,7 @@ class JobBuilder:
             first_targets: that the first call's encoder is fitted to.
         """
         settings.check_options(self.estimator)
-        self.bagging = settings.given_bagging(self.estimator)  # which a single epoch refuses
+        self.bagging = given_bagging(self.estimator)  # which a single epoch refuses
         before, beforehand = network_before(self.estimator), _fitted_encoders(self.estimator)
         origin, known = self._begun(before)
         known = known if before else beforehand
@@ -250,7 +238,7 @@ class JobBuilder:
             seed,
             augment=augmentations(self.estimator.augment),
             image_shape=settings.image_shape(self.estimator.image_shape),
-            shuffle=bool(self.estimator.shuffle) and not self._minimizes(),
+            shuffle=bool(self.estimator.shuffle) and not _minimizes(self.estimator),
         )
 
     # The network before, and what it is to become.
@@ -267,10 +255,6 @@ class JobBuilder:
         return Origin(before, network, borrowed=before.borrowed), known
 
     # Training.
-
-    def _minimizes(self) -> bool:
-        """Say whether all rows are looked at before each move."""
-        return isinstance(resolve(Optimizer, self.estimator.optimizer), Minimizer)
 
     def _assembled(
         self,
@@ -312,17 +296,14 @@ class JobBuilder:
     def _member(self, table: Encoded, stream: Stream, origin: Origin, one_epoch: bool) -> Member:
         """Return the training, of a new network or of the one to go on with."""
         e, rows = self.estimator, len(stream.train)
-        if one_epoch and self._minimizes():
-            raise HyperparameterError(
-                f"partial_fit can't use {e.optimizer!r}, which needs all rows at once; "
-                "expected an optimizer such as 'adam'"
-            )
-        e = self._settled(table, rows, origin, one_epoch)
+        if one_epoch:
+            _refuse_minimizers(e)
+        e = _settled(e, table, origin, rows, one_epoch=one_epoch, bagged=bool(self.bagging))
         given = e, table, stream.train, origin.borrowed, origin.like
         embedding = None if origin.network else new_embedding(*given, one_epoch=one_epoch)
         below = origin.borrowed, embedding, room_for_codes(e, table.features, origin.network)
         built = type(self)(e).architecture(table.rows.x.shape[1], table.targets, *below)
-        fixed = one_epoch or self._minimizes()
+        fixed = one_epoch or _minimizes(e)
         member = Member(
             network=origin.network or built.network,
             loss=table.targets.loss,
@@ -341,12 +322,28 @@ class JobBuilder:
         memory = memory_of(origin.before, member) if one_epoch else None
         return member if memory is None else member.replace(epochs=memory.epoch + 1)
 
-    def _settled(self, table: Encoded, rows: int, origin: Origin, one_epoch: bool) -> Any:
-        """Return the estimator with what suits a table in place of what it leaves open."""
-        if origin.before is not None:
-            return as_trained(self.estimator, origin.before)
-        given = self.estimator, table.features, table.targets, origin.borrowed
-        return for_table(*given, rows=rows, one_epoch=one_epoch, bagged=bool(self.bagging))
+
+def _minimizes(estimator: Any) -> bool:
+    """Say whether all rows are looked at before each move."""
+    return isinstance(resolve(Optimizer, estimator.optimizer), Minimizer)
+
+
+def _refuse_minimizers(estimator: Any) -> None:
+    if _minimizes(estimator):
+        raise HyperparameterError(
+            f"partial_fit can't use {estimator.optimizer!r}, which needs all rows at once; "
+            "expected an optimizer such as 'adam'"
+        )
+
+
+def _settled(
+    estimator: Any, table: Encoded, origin: Origin, rows: int, *, one_epoch: bool, bagged: bool
+) -> Any:
+    """Return an estimator with what suits a table in place of what it leaves open."""
+    if origin.before is not None:
+        return as_trained(estimator, origin.before)
+    given = estimator, table.features, table.targets, origin.borrowed
+    return for_table(*given, rows=rows, one_epoch=one_epoch, bagged=bagged)
 
 
 def _order(stream: Stream) -> tuple[Any, ...]:

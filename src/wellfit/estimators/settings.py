@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from wellfit.core.errors import HyperparameterError
 from wellfit.core.hyper import resolve
 from wellfit.core.parameter import is_auto
-from wellfit.estimators.architectures import check_architectures
+from wellfit.estimators.architectures import check_architectures, given_bagging
 from wellfit.estimators.duration import batch_size, eval_interval, is_size
 from wellfit.estimators.stopping import stopping_of
 from wellfit.fitting import NumberTargets, TargetEncoder
@@ -316,12 +316,6 @@ def holds_out(estimator: Any) -> bool:
     )
     monitors = [getattr(each, "monitor", None) for each in monitoring]
     return bool(scored(estimator)) or any(each not in (None, *OWN) for each in monitors)
-
-
-def given_bagging(estimator: Any) -> int | None:
-    """Return how many networks are asked for; None where ``"auto"`` leaves it open."""
-    given: int | None = getattr(estimator, "bagging", None)
-    return None if is_auto(given) else given
 
 
 def scored(estimator: Any) -> list[Any]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from wellfit.core.errors import HyperparameterError
 from wellfit.estimators import settings
+from wellfit.estimators.architectures import given_bagging
 from wellfit.estimators.duration import eval_interval
-from wellfit.estimators.settings import given_bagging
 from wellfit.estimators.table_defaults import FEW_ROWS
 
 _AUTO_FOLDS = 5

@@ -11,14 +11,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
-from sklearn.base import clone
 
 from wellfit.core.errors import HyperparameterError, UnknownNameError, shown
 from wellfit.core.hyper import resolve
 from wellfit.core.rng import derive, random_state_of
-from wellfit.estimators.auto_bagging import bagging_of
 from wellfit.estimators.base import BaseMLP
-from wellfit.fitting.validation import validate_features
 from wellfit.model_selection.fits import FitEvaluator, splits_of
 from wellfit.model_selection.halving import Rung, hyperband, successive
 from wellfit.model_selection.resources import ResourceName, resource_of
@@ -224,17 +221,6 @@ class SearchCV(StackedSearch):
                     f"the space holds {name}, which halving or restarts set; expected others"
                 )
         return space
-
-    def _refit_params(self, X: Any) -> dict[str, Any]:
-        """Return how many networks to average, where a plain fit would.
-
-        Without a space the search takes a default network's place, and is to be no worse.
-        """
-        if self.space is not None:
-            return {}
-        base = clone(self._base)
-        count = bagging_of(base, validate_features(base, X), given=self.hold_out is not None)
-        return {} if count is None else {"bagging": count}
 
     def _metric(self) -> str:
         """Return what candidates are compared by while the search goes on."""

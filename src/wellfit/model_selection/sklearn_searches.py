@@ -28,6 +28,7 @@ from wellfit.core._sklearn_compat import (
 from wellfit.core.lazy import public
 from wellfit.core.rng import drawn_seed
 from wellfit.datasets import Dataset
+from wellfit.estimators.auto_bagging import averaged_as_by_default
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.overrides import can_be_stacked, overridden
 from wellfit.estimators.parts import parts_of
@@ -272,8 +273,10 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
         self.best_params_ = results["params"][self.best_index_]
 
     def _refit_params(self, X: Any) -> dict[str, Any]:
-        """Return what the best candidate has in its refit, and had in no fold."""
-        return {}
+        """Return how many networks the refit averages: without a space, as many as a plain fit."""
+        if getattr(self, "space", {}) is not None:  # which not all searches may leave open
+            return {}
+        return averaged_as_by_default(clone(self._base), X, given=self.hold_out is not None)
 
     def _refit(self, data: Mapping[str, Any], fit_params: Mapping[str, Any], context: Any) -> None:
         best = clone(self._base).set_params(**clone(self.best_params_, safe=False))
