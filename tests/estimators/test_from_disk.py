@@ -77,11 +77,12 @@ def test_a_classifier_learns_the_same_from_a_disk(folder: Path, params: dict[str
     disk = MLPClassifier((8,), **QUICK, **params).fit(data)
     memory = MLPClassifier((8,), **QUICK, **params).fit(features(), labels())
     assert same_weights(disk, memory)
-    shown = [
-        {name: v for name, v in each.history_.items() if name != "seconds"}
-        for each in (disk, memory)
-    ]
-    np.testing.assert_equal(*shown)
+    assert disk.history_.keys() == memory.history_.keys()
+    for name, values in disk.history_.items():
+        # Rows in memory are validated by the compiled step, which adds losses in another order.
+        rtol = 1e-6 if name.startswith("val_") else 0.0
+        if name != "seconds":
+            np.testing.assert_allclose(values, memory.history_[name], rtol=rtol)
     # Files are predicted one by one, and products of other sizes round differently.
     predicted = disk.predict_proba(data.X), memory.predict_proba(features())
     np.testing.assert_allclose(*predicted, rtol=1e-5)
@@ -119,7 +120,7 @@ def test_validation_rows_may_lie_anywhere(folder: Path) -> None:
     for X_val in (X, data.X[:200]):
         disk = MLPClassifier((8,), **QUICK).fit(data, X_val=X_val, y_val=y)
         assert same_weights(disk, memory)
-        assert disk.history_["val_loss"] == memory.history_["val_loss"]
+        assert disk.history_["val_loss"] == pytest.approx(memory.history_["val_loss"], rel=1e-6)
 
 
 def test_many_rows_are_shuffled_in_blocks_as_they_would_be_in_memory(

@@ -54,9 +54,10 @@ _ADDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "subsample": {
             "learning_rate": "auto",
             "preset": "default",
-            "bagging": None,
             "architectures": None,
-            "validation_folds": "auto",  # of candidates nothing else: they hold rows out
+            # Of candidates they mean nothing else: they are single, and hold rows out.
+            "bagging": "auto",
+            "validation_folds": "auto",
             "n_submodels": 1,
             "submodels": "tabm",
             "processes": "auto",

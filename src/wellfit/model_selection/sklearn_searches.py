@@ -279,8 +279,8 @@ class StackedSearch(BaseSearchCV):  # type: ignore[misc]
         return averaged_as_by_default(clone(self._base), X, given=self.hold_out is not None)
 
     def _refit(self, data: Mapping[str, Any], fit_params: Mapping[str, Any], context: Any) -> None:
-        best = clone(self._base).set_params(**clone(self.best_params_, safe=False))
-        best.set_params(**self._refit_params(data["X"]))
+        params = {**clone(self.best_params_, safe=False), **self._refit_params(data["X"])}
+        best = clone(self._base).set_params(**params)
         rows = [data["X"]] if data["y"] is None else [data["X"], data["y"]]
         if self.hold_out is not None and isinstance(best, BaseMLP):
             every = np.arange(num_samples(data["X"]))
