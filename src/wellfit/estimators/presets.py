@@ -28,7 +28,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             {"hidden_layer_sizes": (256, 256), "numeric_embedding": None, "ema_decay": 0.0}
         ),
         DEFAULT: MappingProxyType({}),
-        # Several networks, calibrated: as good as it gets, for some seven times the time.
+        # Several networks, calibrated: as good as it gets, for some five times the time.
         "best": MappingProxyType(
             {
                 "hidden_layer_sizes": (256, 256),
