@@ -13,13 +13,12 @@ from wellfit.datasets import StreamedTable
 from wellfit.estimators import settings
 from wellfit.estimators.architectures import given_bagging
 from wellfit.estimators.table_defaults import MANY_COLUMNS, leaves_open
-from wellfit.estimators.validation_folds import folds_of
+from wellfit.estimators.validation_folds import FEWEST_ROWS, folds_of
 from wellfit.fitting.validation import validate_features
 from wellfit.preprocessing import preprocessor_of
 from wellfit.training.processes import process_group
 
 _FOLDS = 8
-_FEWEST_ROWS = 20  # below which a fold tells nothing
 _MOST_ROWS = 100_000  # above which a tenth is easily spared, and submodels read all at once
 
 
@@ -68,7 +67,7 @@ def bagging_of(estimator: Any, x: Any, *, given: bool) -> int | None:
     asked = given_bagging(estimator)
     if asked is not None or not is_auto(getattr(estimator, "bagging", None)):
         return asked
-    fits = _FEWEST_ROWS <= x.shape[0] <= _MOST_ROWS and leaves_open(estimator)
+    fits = FEWEST_ROWS <= x.shape[0] <= _MOST_ROWS and leaves_open(estimator)
     single = given or not fits or _asks_for_one(estimator) or not _is_table(estimator, x)
     return None if single else _FOLDS
 

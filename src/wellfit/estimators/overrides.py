@@ -7,6 +7,7 @@ from inspect import signature
 from typing import Any, TypeVar
 
 from wellfit.core.errors import InputError
+from wellfit.estimators.architectures import given_bagging
 
 Class = TypeVar("Class", bound=type)
 
@@ -37,7 +38,7 @@ def stackable(cls: Class) -> Class:
 def can_be_stacked(estimator: Any) -> bool:
     """Say whether stacks give what the estimator's own ``fit`` and ``predict`` would give."""
     # Networks of an estimator's own are a stack; what "auto" stands for is left to a fit alone.
-    several = getattr(estimator, "bagging", None) not in (None, "auto")
+    several = given_bagging(estimator) is not None
     return not several and _stackable_base(estimator) is not None and not overridden(estimator)
 
 

@@ -11,7 +11,7 @@ from wellfit.estimators.duration import eval_interval
 from wellfit.estimators.table_defaults import FEW_ROWS
 
 _AUTO_FOLDS = 5
-_FEWEST_ROWS = 4 * _AUTO_FOLDS  # below which a fold tells nothing
+FEWEST_ROWS = 4 * _AUTO_FOLDS  # below which a fold tells nothing
 
 
 def folds_of(estimator: Any, rows: int, given: bool) -> int | None:
@@ -32,7 +32,7 @@ def folds_of(estimator: Any, rows: int, given: bool) -> int | None:
         return None
     excluding = _excluding(estimator, given)
     if asked == "auto":
-        few = _FEWEST_ROWS <= rows < FEW_ROWS
+        few = FEWEST_ROWS <= rows < FEW_ROWS
         return _AUTO_FOLDS if few and not excluding and settings.holds_out(estimator) else None
     for name, value in excluding.items():
         raise HyperparameterError(

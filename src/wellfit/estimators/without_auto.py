@@ -14,13 +14,12 @@ from wellfit.datasets import StreamedTable
 from wellfit.datasets.splitting import take_rows
 from wellfit.datasets.streamed import sampled
 from wellfit.estimators import settings
-from wellfit.estimators.auto_bagging import bagging_of
+from wellfit.estimators.auto_bagging import fold_counts
 from wellfit.estimators.categories import embedding_of
 from wellfit.estimators.embedding import columns_to_embed
 from wellfit.estimators.encoding import Encoded, encoded
 from wellfit.estimators.rows import split_rows
 from wellfit.estimators.table_defaults import for_table
-from wellfit.estimators.validation_folds import folds_of
 from wellfit.fitting import TargetEncoder
 from wellfit.fitting.validation import validate_features
 from wellfit.nn import NumericEmbedding
@@ -56,12 +55,11 @@ def without_auto(estimator: Any, X: Any, y: ArrayLike, *, validated: bool = Fals
     if chosen.pretrained is None:
         x = validate_features(chosen, X)
         table = _sample(chosen, x, y, targets)
-        chosen.bagging = bagging_of(estimator, x, given=validated)
-        bagged = bool(chosen.bagging)
-        whole = bagged or validated
-        rows = _rows_to_train_on(chosen, targets, y, whole=whole, validated=validated)
+        folds = fold_counts(estimator, x, given=validated, alone=True)
+        chosen.bagging = folds.averaged
+        rows = len(split_rows(chosen, targets, y, validated or any(folds), seed=0).train)
         given = chosen, table.features, table.targets, None
-        chosen = for_table(*given, rows=rows, one_epoch=False, bagged=bagged)
+        chosen = for_table(*given, rows=rows, one_epoch=False, bagged=bool(folds.averaged))
         _name_embeddings(chosen, table)
         if chosen.layers is None and is_auto(chosen.hidden_layer_sizes):
             chosen.hidden_layer_sizes = settings.SIZES
@@ -69,14 +67,6 @@ def without_auto(estimator: Any, X: Any, y: ArrayLike, *, validated: bool = Fals
         if is_auto(getattr(chosen, name)):
             setattr(chosen, name, value)
     return chosen
-
-
-def _rows_to_train_on(
-    estimator: Any, targets: TargetEncoder, y: NDArray[Any], *, whole: bool, validated: bool
-) -> int:
-    """Return how many rows ``fit`` trains on, with those left out that it holds out."""
-    given = whole or bool(folds_of(estimator, len(y), validated))
-    return len(split_rows(estimator, targets, y, given, seed=0).train)
 
 
 def _sample(estimator: Any, x: Any, y: NDArray[Any], targets: TargetEncoder) -> Encoded:

@@ -22,6 +22,7 @@ from wellfit.core._sklearn_compat import (
     score_estimator,
 )
 from wellfit.core.errors import HyperparameterError, UnknownNameError
+from wellfit.estimators.architectures import given_bagging
 from wellfit.estimators.base import BaseMLP
 from wellfit.estimators.encoding import encoding_key
 from wellfit.fitting import (
@@ -162,7 +163,7 @@ class Evaluation(FitEvaluator):
     def _prepared(self, fit: FoldFit) -> TrainingJob:
         """Return a fit's job; what candidates have in common is read and encoded once."""
         estimator = copy.copy(self._estimator(fit))
-        if estimator.bagging not in (None, "auto"):
+        if given_bagging(estimator) is not None:
             raise HyperparameterError(
                 f"bagging is {estimator.bagging} in a candidate; expected it in the search's "
                 "estimator, whose candidates are then fitted one by one"
